@@ -1,0 +1,57 @@
+"""NAME_RENEWAL, the other meaning of `:` (spec 02 section 7.6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bns.errors import Reason, Rejected
+from bns.operations.base import Accepted, Scope
+from bns.operations.prices import Payment, require_payment
+from bns.params import Feature
+
+if TYPE_CHECKING:
+    from bns.operations.name_registration import NameRegistration
+    from bns.operations.records import Name
+
+
+def check_owner(op: NameRegistration, scope: Scope) -> Payment:
+    """Stage 1 for a name that is not preordered by this sender: W1 to W3."""
+    name = _owned(op, scope)
+    if op.renewal_fee is None or op.renewal_fee_address is None:
+        raise Rejected(Reason.NO_RENEWAL_FEE, f"{name.name}: {op.carrier.output_count} outputs, expected 4")
+    return Payment(op.renewal_fee, op.renewal_fee_address, scope.view.height)
+
+
+def check(op: NameRegistration, scope: Scope) -> Accepted:
+    """Stage 2, which repeats the checks (W4 to W7), and the effects of a renewal."""
+    view = scope.view
+    namespace = op.check_name(scope)
+    name = _owned(op, scope)
+    payment = check_owner(op, scope)
+    require_payment(op.name, namespace, payment, scope.epoch, view.params)
+    record = replace(
+        name,
+        op="::",
+        last_renewed=view.height,
+        op_fee=float(payment.fee) if name.last_creation_op == ";" else payment.fee,
+        sender=op.recipient,
+        address=op.recipient_address,
+        value_hash=name.value_hash if op.value_hash is None else op.value_hash,
+        txid=op.carrier.txid,
+        vtxindex=op.carrier.vtxindex,
+    )
+    return Accepted(op, record)
+
+
+def _owned(op: NameRegistration, scope: Scope) -> Name:
+    """The registered name, owned by the sender and, before renewals could transfer, by the recipient too."""
+    name = scope.view.name(op.name)
+    if name is None or name.revoked:
+        raise Rejected(Reason.NOT_PREORDERED, f"{op.name} for {op.recipient_address}")
+    if name.sender != op.carrier.sender:
+        reason = Reason.NAME_TAKEN if op.renewal_fee is None else Reason.NOT_OWNER
+        raise Rejected(reason, f"{op.name} belongs to {name.address}, not to {op.carrier.address}")
+    if op.recipient != name.sender and not scope.epoch.has(Feature.OP_RENEW_TRANSFER_UPDATE):
+        raise Rejected(Reason.RECIPIENT_NOT_OWNER, f"{op.name}: {op.recipient_address} in epoch {scope.epoch.number}")
+    return name

@@ -1,0 +1,67 @@
+"""NAME_UPDATE, `+` (spec 02 section 7.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from bns.errors import Reason, Rejected
+from bns.operations.base import Accepted, Carrier, Claim, Scope, require_length, wire
+from bns.operations.names import name_consensus_hash
+
+if TYPE_CHECKING:
+    from bns.operations.records import Name
+    from bns.params import Epoch
+
+
+def encode(name: str, value_hash: str, consensus_hash: str) -> bytes:
+    """OP_RETURN data. value_hash is 40 hex, consensus_hash 32 hex."""
+    return wire("+", bytes.fromhex(name_consensus_hash(name, consensus_hash) + value_hash))
+
+
+@dataclass(frozen=True, slots=True)
+class NameUpdate:
+    """A new value hash for a name of the sender."""
+
+    WIRE: ClassVar[str] = "+"
+    carrier: Carrier
+    name_consensus_hash: str
+    value_hash: str
+
+    @property
+    def claim(self) -> Claim:
+        """Nothing collides with an update."""
+        return Claim(self.WIRE, self.carrier.sender, "name_consensus_hash", self.name_consensus_hash)
+
+    @classmethod
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+        """The length is all there is to check."""
+        require_length(payload, 36)
+        return cls(carrier, payload[:16].hex(), payload[16:].hex())
+
+    def check(self, scope: Scope) -> Accepted:
+        """C1, C2, C4 and C7 (C2 implies the others)."""
+        view = scope.view
+        owned = view.names_of(self.carrier.sender)
+        if len(owned) > view.params.max_names_per_sender:
+            raise Rejected(Reason.TOO_MANY_NAMES, f"{self.carrier.sender} has {len(owned)}")
+        name, consensus_hash = self._resolve(owned, view.valid_consensus_hashes)
+        view.require_ready(name.namespace_id)
+        if view.is_in_grace(name, view.height):
+            raise Rejected(Reason.NAME_IN_GRACE_PERIOD, f"{name.name} at block {view.height}")
+        record = replace(
+            name,
+            op=self.WIRE,
+            value_hash=self.value_hash,
+            consensus_hash=consensus_hash,
+            txid=self.carrier.txid,
+            vtxindex=self.carrier.vtxindex,
+        )
+        return Accepted(self, record, {"name_consensus_hash": self.name_consensus_hash})
+
+    def _resolve(self, owned: list[Name], consensus_hashes: tuple[str, ...]) -> tuple[Name, str]:
+        for name in owned:
+            for consensus_hash in consensus_hashes:
+                if name_consensus_hash(name.name, consensus_hash) == self.name_consensus_hash:
+                    return name, consensus_hash
+        raise Rejected(Reason.NO_SUCH_NAME, f"{self.carrier.address}: {self.name_consensus_hash}")

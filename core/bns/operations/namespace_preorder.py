@@ -1,0 +1,50 @@
+"""NAMESPACE_PREORDER, `*` (spec 02 section 7.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from bns.errors import Reason, Rejected
+from bns.operations.base import Accepted, Carrier, Claim, Scope, preorder_record, require_length, wire
+from bns.operations.names import preorder_hash
+
+if TYPE_CHECKING:
+    from bns.params import Epoch
+
+
+def encode(namespace_id: str, sender: str, reveal_address: str, consensus_hash: str) -> bytes:
+    """OP_RETURN data. sender is a script in hex, consensus_hash 32 hex."""
+    return wire("*", bytes.fromhex(preorder_hash(namespace_id, sender, reveal_address) + consensus_hash))
+
+
+@dataclass(frozen=True, slots=True)
+class NamespacePreorder:
+    """A sealed request for a namespace."""
+
+    WIRE: ClassVar[str] = "*"
+    carrier: Carrier
+    preorder_hash: str
+    consensus_hash: str
+    fee_address: str
+
+    @property
+    def claim(self) -> Claim:
+        """Preorders of names and namespaces share one kind of id."""
+        return Claim(self.WIRE, self.carrier.sender, "preorder_hash", self.preorder_hash)
+
+    @classmethod
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+        """P1 to P2."""
+        require_length(payload, 36)
+        carrier.require_outputs(at_least=3)
+        return cls(carrier, payload[:20].hex(), payload[20:].hex(), carrier.output_address(2))
+
+    def check(self, scope: Scope) -> Accepted:
+        """C1 to C3."""
+        view = scope.view
+        if view.pending_namespace(self.preorder_hash) is not None:
+            raise Rejected(Reason.PREORDER_PENDING, self.preorder_hash)
+        view.require_valid_consensus_hash(self.consensus_hash)
+        scope.collisions.claim("preorder_hash", self.preorder_hash, scope.earlier)
+        return Accepted(self, preorder_record(self, view.height))
