@@ -92,3 +92,15 @@ def did(state: State, name: str) -> str | None:
         return None
     (index,) = execute(_CREATIONS_BEFORE, creation).fetchone()
     return f"did:stack:v0:{creation[0]}-{index}"
+
+
+def operations_at(state: State, height: int) -> list[dict[str, Any]]:
+    """The accepted operations of a block: pending preorders, then history rows by vtxindex (spec 03 section 12)."""
+    cursor = state.connection.execute("SELECT * FROM preorders WHERE block_number = ? ORDER BY rowid", (height,))
+    columns = [column[0] for column in cursor.description]
+    records = [dict(zip(columns, row, strict=True)) for row in cursor]
+    rows = state.connection.execute("SELECT history_data FROM history WHERE block_id = ? ORDER BY vtxindex", (height,))
+    records += [orjson.loads(data) for (data,) in rows]
+    for record in records:
+        record["opcode"] = opcode_name(record["op"])
+    return records

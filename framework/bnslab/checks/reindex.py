@@ -1,0 +1,53 @@
+"""A fresh index of the whole chain, from the raw blocks of the chain backend, equals what was built block by block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bns.engine import Block, Engine
+from bns.state.store import State
+from bnslab.divergence import side_by_side
+from bnslab.errors import CheckFailed
+from bnslab.outputs import Outputs
+
+if TYPE_CHECKING:
+    from bns.engine import Receipt
+    from bnslab.lab import Lab
+
+
+class Reindex:
+    """Indexes once more at the end."""
+
+    name = "reindex"
+
+    def after_block(self, lab: Lab, receipt: Receipt) -> None:
+        """Nothing to see before the end."""
+
+    def at_end(self, lab: Lab) -> None:
+        """Compare every receipt, then every table."""
+        blocks = lab.chain.blocks_from(lab.params.first_block)
+        outputs = Outputs(lab.base.coins)
+        state = State.memory(lab.params)
+        engine = Engine(lab.params, state)
+        try:
+            for block, receipt in zip(blocks, lab.receipts, strict=True):
+                outputs.add_block(block.raw)
+                again = engine.apply(Block(block.tip.height, block.raw, outputs.find))
+                if again.consensus_hash != receipt.consensus_hash or again.serialized != receipt.serialized:
+                    difference = side_by_side(receipt.serialized, again.serialized)
+                    self._fail(receipt, "consensus hash", receipt.consensus_hash, again.consensus_hash, difference)
+            self._compare_tables(lab, state)
+        finally:
+            state.close()
+
+    def _compare_tables(self, lab: Lab, fresh: State) -> None:
+        for table in ("name_records", "namespaces", "preorders", "history", "keychains", "chainstate", "snapshots"):
+            query = f"SELECT * FROM {table}"
+            first = sorted(lab.node.state.connection.execute(query), key=repr)
+            second = sorted(fresh.connection.execute(query), key=repr)
+            if first != second:
+                one, other = next((a, b) for a, b in zip([*first, None], [*second, None], strict=False) if a != b)
+                self._fail(lab.receipts[-1], f"table {table}", str(one), str(other))
+
+    def _fail(self, receipt: Receipt, subject: str, expected: str, actual: str, reason: str = "") -> None:
+        raise CheckFailed(self.name, receipt.height, f"{subject} of a fresh index", expected, actual, reason)

@@ -1,0 +1,1 @@
+"""The commands of ./lab, one module each; light to import, what is heavy is imported when a command runs."""

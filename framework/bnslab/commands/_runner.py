@@ -1,0 +1,41 @@
+"""How commands start pytest."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MOST_WORKERS = 8
+# pytest would rewrite the asserts of bnslab as a plugin; it says so when the command has imported bnslab before.
+NO_REWRITE_WARNING = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+
+
+def workers_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -n to a command."""
+    option = click.option("-n", "workers", type=click.IntRange(0), metavar="N", help="Number of worker processes.")
+    return option(function)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def worker_arguments(workers: int | None) -> list[str]:
+    """Return the pytest options for N worker processes; 0, 1 or None means none beside the main process."""
+    if workers is None or workers < 2:
+        return []
+    return ["-n", str(workers), "--dist", "loadgroup"]
+
+
+def run_pytest(arguments: Iterable[str]) -> int:
+    """Run pytest in this process and return its exit status."""
+    import pytest
+
+    return int(pytest.main([*arguments, *NO_REWRITE_WARNING]))

@@ -1,0 +1,54 @@
+"""./lab run: scenarios on a chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option
+from bnslab.commands._checkout import checkout, resolve
+from bnslab.commands._runner import run_pytest, worker_arguments, workers_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH or PATH::TEST ...]")
+@workers_option
+@click.option("-k", "expression", metavar="EXPR", help="Only scenarios whose name matches, as in pytest.")
+@chain_option
+@click.option("--trace", is_flag=True, help="Record a trace of each scenario.")
+@cache_option
+@bitcoind_option
+def command(
+    paths: tuple[str, ...],
+    workers: int | None,
+    expression: str | None,
+    chain: str | None,
+    trace: bool,
+    cache: Path | None,
+    bitcoind: Path | None,
+) -> int:
+    """Run scenarios.
+
+    Without a path, all of scenarios/. A path is looked for in the current directory, then in the checkout. What
+    follows -- goes to pytest as it is. The exit status is that of pytest.
+    """
+    named, passed = split_passed(paths)
+    targets = resolve(named) or [str(checkout() / "scenarios")]
+    options = chain_arguments(chain, bitcoind, cache) + worker_arguments(workers)
+    if expression is not None:
+        options += ["-k", expression]
+    if trace:
+        options.append("--lab-trace")
+    return run_pytest([*targets, *options, *passed])
+
+
+def split_passed(arguments: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """Split off what goes to pytest unchanged: all from the first argument that starts with a dash."""
+    for position, argument in enumerate(arguments):
+        if argument.startswith("-"):
+            return list(arguments[:position]), list(arguments[position:])
+    return list(arguments), []

@@ -1,0 +1,390 @@
+"""Lab: what the author of a scenario holds.
+
+Operations go into the pending block, in order, as real signed transactions; `mine` makes the block, has the chain
+backend judge it, lets the node index it and runs the checks.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from bns.bitcoin.script import op_return
+from bns.errors import InvalidInput
+from bns.operations.names import is_name, is_namespace_id, namespace_of
+from bns.operations.prices import burn_address, fee_address, name_price
+from bnslab import transactions as drafts
+from bnslab.chain.factory import BaseChain, BlockFactory
+from bnslab.outputs import Outputs
+from bnslab.sent import ACCEPTED, ANYTHING, Expected, NameInfo, Sent
+from bnslab.trace import Trace
+from bnslab.transactions import Draft, PriceFunction, pay, require_hash, require_satoshis
+from bnslab.wallets import Faucet, Ledger, Wallet, Wallets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from bns.bitcoin.transaction import Transaction, TxOut
+    from bns.engine import Receipt
+    from bns.errors import Reason
+    from bns.operations.records import Namespace
+    from bns.params import Epoch, Params
+    from bnslab.chain.base import ChainBackend
+    from bnslab.checks.base import Check
+    from bnslab.nodes.inprocess import InProcessNode
+
+UNPRICED_FEE = 100_000
+"""Satoshis to pay for a name whose price nobody can know, because its namespace is not there."""
+
+_TOP_UP = 100_000_000
+
+
+class Lab:
+    """A private chain, named wallets, a node that indexes the chain, and checks after every block.
+
+    identity names the scenario; the same identity and script give the same block hashes.
+    """
+
+    def __init__(
+        self,
+        identity: str,
+        params: Params,
+        base: BaseChain,
+        chain: ChainBackend,
+        make_node: Callable[[Params, Outputs], InProcessNode],
+        checks: Sequence[Check] = (),
+    ) -> None:
+        if params.first_block != base.height + 1:
+            raise InvalidInput("first block", params.first_block, f"{base.height + 1}, the one above the base chain")
+        self.identity = identity
+        self.params = params
+        self.base = base
+        self.chain = chain
+        self.checks = checks
+        self.trace = Trace()
+        self.receipts: list[Receipt] = []
+        self.sent: dict[str, Sent] = {}
+        self._outputs = Outputs(base.coins)
+        self.node = make_node(params, self._outputs)
+        self._ledger = Ledger()
+        self.wallets = Wallets(self._ledger)
+        self._faucet = Faucet(base, self._ledger)
+        self._factory = BlockFactory.for_scenario(identity)
+        self._tip = chain.begin(identity)
+        self._pending: list[Transaction] = []
+        self._expected: Expected = ACCEPTED
+
+    # The chain
+
+    @property
+    def height(self) -> int:
+        """Height of the last block."""
+        return self._tip.height
+
+    @property
+    def tip(self) -> str:
+        """Hash of the last block (hex, display order)."""
+        return self._tip.hash
+
+    @property
+    def next_epoch(self) -> Epoch:
+        """The rules that the pending block will meet."""
+        epoch = self.params.epoch(self.height + 1)
+        if epoch is None:
+            raise InvalidInput("height", self.height + 1, "a block within the last epoch")
+        return epoch
+
+    @property
+    def consensus_hash(self) -> str:
+        """Consensus hash of the last block (32 hex)."""
+        return self.node.state.consensus_hash(self.height) or self.params.genesis_consensus_hash
+
+    def mine(self, count: int = 1) -> Receipt:
+        """Make count blocks, the first with all pending operations; the receipt of the last.
+
+        Raises CheckFailed if a check fails, BlockRefused if the chain refuses the block.
+        """
+        if not isinstance(count, int) or count < 1:
+            raise InvalidInput("number of blocks", count, "a whole number of at least 1")
+        for _ in range(count):
+            receipt = self._mine_one()
+        return receipt
+
+    def mine_to(self, height: int) -> Receipt:
+        """Make blocks up to a height above the present one; the receipt of the last."""
+        if height <= self.height:
+            raise InvalidInput("height to mine to", height, f"more than {self.height}")
+        return self.mine(height - self.height)
+
+    def _mine_one(self) -> Receipt:
+        pending, self._pending = self._pending, []
+        block = self._factory.build(self._tip, pending)
+        self._tip = self.chain.accept(block.raw)
+        self._outputs.add_block(block.raw)
+        receipt = self.node.apply(self._tip.height, block.raw)
+        self.receipts.append(receipt)
+        for transaction in pending:
+            if transaction.txid in self.sent:
+                self.sent[transaction.txid].settle(receipt)
+        self.trace.block(receipt, self.sent)
+        for check in self.checks:
+            check.after_block(self, receipt)
+        return receipt
+
+    def finish(self) -> None:
+        """Mine what is pending, then run the checks of the end."""
+        if self._pending:
+            self.mine()
+        for check in self.checks:
+            check.at_end(self)
+
+    # Wallets
+
+    def wallet(self, name: str, kind: str = "p2pkh", *, required: int = 1, total: int = 1) -> Wallet:
+        """The wallet of a name, made at its first mention: p2pkh, p2sh-multisig, p2sh-p2wpkh or p2sh-p2wsh."""
+        if name in self.wallets:
+            return self.wallets[name]
+        return self.wallets.create(name, kind, required=required, total=total)
+
+    def fund(self, wallet: Wallet | str, satoshis: int) -> None:
+        """Pay a wallet from the faucet, in the pending block. Operations fund their wallets by themselves."""
+        output = self._wallet(wallet).output(require_satoshis("funds", satoshis))
+        self._queue(self._faucet.pay([output], self.height + 1))
+
+    def _wallet(self, wallet: Wallet | str) -> Wallet:
+        return wallet if isinstance(wallet, Wallet) else self.wallets[wallet]
+
+    # Expectations
+
+    @contextmanager
+    def rejects(self, reason: Reason) -> Iterator[None]:
+        """Every operation sent inside must be rejected for this reason; what is pending at the end is mined."""
+        with self._expecting(reason):
+            yield
+
+    @contextmanager
+    def undecided(self) -> Iterator[None]:
+        """Operations sent inside may be accepted or rejected: look at what they return."""
+        with self._expecting(ANYTHING):
+            yield
+
+    @contextmanager
+    def _expecting(self, expected: Expected) -> Iterator[None]:
+        before, self._expected = self._expected, expected
+        sent_before = len(self.sent)
+        try:
+            yield
+        finally:
+            self._expected = before
+        if expected is not ANYTHING and len(self.sent) == sent_before:
+            raise InvalidInput("lab.rejects()", expected, "an operation inside the with block")
+        if self._pending:
+            self.mine()
+
+    # Namespaces
+
+    def namespace(self, namespace_id: str, by: Wallet | str, *, lifetime: int = 52595, **prices: Any) -> Namespace:  # noqa: ANN401
+        """Preorder, reveal and launch a namespace, a block each; the keywords are those of PriceFunction."""
+        self.namespace_preorder(namespace_id, by)
+        self.mine()
+        self.namespace_reveal(namespace_id, by, lifetime=lifetime, **prices)
+        self.mine()
+        self.namespace_ready(namespace_id, by)
+        self.mine()
+        namespace = self.node.state.namespace(namespace_id)
+        assert namespace is not None, "the check of expectations has seen it accepted"
+        return namespace
+
+    def namespace_preorder(
+        self,
+        namespace_id: str,
+        by: Wallet | str,
+        *,
+        to: Wallet | str | None = None,
+        fee: int | None = None,
+        pay_to: str | None = None,
+        consensus_hash: str | None = None,
+    ) -> Sent:
+        """NAMESPACE_PREORDER. to will reveal it; the fee (satoshis) is the price unless given, and is burned."""
+        wallet, reveal_wallet = self._wallet(by), self._wallet(to or by)
+        _require_namespace(namespace_id)
+        amount = self.next_epoch.namespace_prices.of(namespace_id) if fee is None else require_satoshis("fee", fee)
+        output = pay(pay_to or burn_address(self.params), amount)
+        hash_ = self._consensus_hash(consensus_hash)
+        return self.send(drafts.preorder_namespace(namespace_id, wallet, reveal_wallet.address, hash_, output), wallet)
+
+    def namespace_reveal(
+        self,
+        namespace_id: str,
+        by: Wallet | str,
+        *,
+        to: Wallet | str | None = None,
+        lifetime: int = 52595,
+        **prices: Any,  # noqa: ANN401
+    ) -> Sent:
+        """NAMESPACE_REVEAL. to imports and launches; the keywords are those of PriceFunction."""
+        _require_namespace(namespace_id)
+        recipient = pay(self._wallet(to or by).address)
+        draft = drafts.reveal_namespace(namespace_id, recipient, PriceFunction(lifetime, **prices))
+        return self.send(draft, self._wallet(by))
+
+    def namespace_ready(self, namespace_id: str, by: Wallet | str) -> Sent:
+        """NAMESPACE_READY."""
+        _require_namespace(namespace_id)
+        return self.send(drafts.launch_namespace(namespace_id), self._wallet(by))
+
+    def name_import(self, name: str, by: Wallet | str, to: Wallet | str, *, value_hash: str = "00" * 20) -> Sent:
+        """NAME_IMPORT. value_hash is 40 hex."""
+        _require_name(name)
+        recipient = pay(self._wallet(to).address)
+        draft = drafts.import_name(name, recipient, require_hash("value hash", value_hash, 20))
+        return self.send(draft, self._wallet(by))
+
+    # Names
+
+    def register(
+        self, name: str, by: Wallet | str, *, to: Wallet | str | None = None, value_hash: str | None = None
+    ) -> Sent:
+        """Preorder a name, mine, register it, mine; the registration."""
+        self.name_preorder(name, by, to=to)
+        self.mine()
+        registration = self.name_registration(name, by, to=to, value_hash=value_hash)
+        self.mine()
+        return registration
+
+    def name_preorder(
+        self,
+        name: str,
+        by: Wallet | str,
+        *,
+        to: Wallet | str | None = None,
+        fee: int | None = None,
+        pay_to: str | None = None,
+        consensus_hash: str | None = None,
+    ) -> Sent:
+        """NAME_PREORDER for a future owner. The fee (satoshis) and where it goes are right unless given."""
+        wallet, owner = self._wallet(by), self._wallet(to or by)
+        _require_name(name)
+        hash_ = self._consensus_hash(consensus_hash)
+        return self.send(drafts.preorder_name(name, wallet, owner.address, hash_, self._fee(name, fee, pay_to)), wallet)
+
+    def name_registration(
+        self, name: str, by: Wallet | str, *, to: Wallet | str | None = None, value_hash: str | None = None
+    ) -> Sent:
+        """NAME_REGISTRATION of a preordered name. value_hash is 40 hex, from epoch 3 on."""
+        _require_name(name)
+        owner = pay(self._wallet(to or by).address)
+        return self.send(drafts.register_name(name, owner, _optional_hash(value_hash)), self._wallet(by))
+
+    def renew(
+        self,
+        name: str,
+        by: Wallet | str,
+        *,
+        to: Wallet | str | None = None,
+        value_hash: str | None = None,
+        fee: int | None = None,
+        pay_to: str | None = None,
+    ) -> Sent:
+        """NAME_RENEWAL, from epoch 3 on also with a new owner or value hash (40 hex)."""
+        _require_name(name)
+        owner = pay(self._wallet(to or by).address)
+        draft = drafts.renew_name(name, owner, _optional_hash(value_hash), self._fee(name, fee, pay_to))
+        return self.send(draft, self._wallet(by))
+
+    def update(self, name: str, by: Wallet | str, value_hash: str, *, consensus_hash: str | None = None) -> Sent:
+        """NAME_UPDATE. value_hash is 40 hex."""
+        _require_name(name)
+        hash_ = require_hash("value hash", value_hash, 20)
+        return self.send(drafts.update_name(name, hash_, self._consensus_hash(consensus_hash)), self._wallet(by))
+
+    def transfer(
+        self,
+        name: str,
+        by: Wallet | str,
+        to: Wallet | str,
+        *,
+        keep_data: bool = True,
+        consensus_hash: str | None = None,
+    ) -> Sent:
+        """NAME_TRANSFER, with the value hash or without."""
+        _require_name(name)
+        hash_ = self._consensus_hash(consensus_hash)
+        draft = drafts.transfer_name(name, pay(self._wallet(to).address), hash_, keep_data=keep_data)
+        return self.send(draft, self._wallet(by))
+
+    def revoke(self, name: str, by: Wallet | str) -> Sent:
+        """NAME_REVOKE."""
+        _require_name(name)
+        return self.send(drafts.revoke_name(name), self._wallet(by))
+
+    def announce(self, message_hash: str, by: Wallet | str) -> Sent:
+        """ANNOUNCE. message_hash is 40 hex."""
+        return self.send(drafts.announce_message(require_hash("message hash", message_hash, 20)), self._wallet(by))
+
+    # Any transaction
+
+    def send(self, draft: Draft, by: Wallet) -> Sent:
+        """Put an operation into the pending block, its wallet funded as needed."""
+        if by.balance < draft.amount:
+            self.fund(by, max(_TOP_UP, 2 * draft.amount))
+        transaction = draft.sign(by)
+        sent = Sent(draft.opcode, draft.subject, by.name, transaction.txid, self.height + 1, self._expected)
+        self.sent[transaction.txid] = sent
+        self._queue(transaction)
+        return sent
+
+    def send_payload(self, payload: bytes, by: Wallet | str, outputs: Sequence[TxOut | None] = (None,)) -> Sent:
+        """Put any OP_RETURN data into the pending block; outputs follow it, None stands for the change."""
+        wallet = self._wallet(by)
+        op_return(payload)
+        return self.send(Draft("PAYLOAD", payload.hex(), payload, tuple(outputs)), wallet)
+
+    def _queue(self, transaction: Transaction) -> None:
+        self._ledger.apply(transaction, self.height + 1)
+        self._pending.append(transaction)
+
+    # Looking
+
+    def name(self, name: str) -> NameInfo | None:
+        """What the node knows of a registered name, expired ones included; None if it never was one."""
+        record = self.node.state.name(name)
+        namespace = None if record is None else self.node.state.namespace(record.namespace_id)
+        if record is None or namespace is None:
+            return None
+        return NameInfo.of(record, namespace, self.params, self.height)
+
+    def price(self, name: str) -> int:
+        """Satoshis to pay for a name in the pending block; InvalidInput if its namespace is unknown."""
+        _require_name(name)
+        namespace = self.node.state.namespace(namespace_of(name))
+        if namespace is None:
+            raise InvalidInput("namespace of the name", name, "one that was revealed")
+        return ceil(name_price(name, namespace, self.next_epoch, self.params.name_cost_unit))
+
+    def _fee(self, name: str, fee: int | None, pay_to: str | None) -> TxOut:
+        namespace = self.node.state.namespace(namespace_of(name))
+        if namespace is None:
+            address, price = burn_address(self.params), UNPRICED_FEE
+        else:
+            address = fee_address(namespace, self.height + 1, self.next_epoch, self.params)
+            price = self.price(name)
+        return pay(pay_to or address, price if fee is None else require_satoshis("fee", fee))
+
+    def _consensus_hash(self, given: str | None) -> str:
+        return self.consensus_hash if given is None else require_hash("consensus hash", given, 16)
+
+
+def _require_name(name: str) -> None:
+    if not isinstance(name, str) or not is_name(name):
+        raise InvalidInput("name", name, "label.namespace in the characters 0-9 a-z - _, at most 37")
+
+
+def _require_namespace(namespace_id: str) -> None:
+    if not isinstance(namespace_id, str) or not is_namespace_id(namespace_id):
+        raise InvalidInput("namespace id", namespace_id, "1 to 19 of the characters 0-9 a-z - _")
+
+
+def _optional_hash(value_hash: str | None) -> str | None:
+    return None if value_hash is None else require_hash("value hash", value_hash, 20)

@@ -1,0 +1,43 @@
+"""The core in this very process: nothing between the harness and the engine but the ASGI interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bns.api.records import NodeView
+from bns.api.rest import rest_app
+from bns.engine import Block, Engine
+from bns.state.store import State
+from bnslab.http import AsgiClient
+
+if TYPE_CHECKING:
+    from bns.engine import Receipt
+    from bns.params import Params
+    from bnslab.http import Response
+    from bnslab.outputs import Outputs
+
+
+class InProcessNode:
+    """An engine on a state in memory, and its REST interface."""
+
+    name = "inprocess"
+
+    def __init__(self, params: Params, outputs: Outputs) -> None:
+        self.params = params
+        self.state = State.memory(params)
+        self.zonefiles: dict[str, bytes] = {}
+        self._engine = Engine(params, self.state)
+        self._outputs = outputs
+        self._client = AsgiClient(rest_app(NodeView(self.state, self.zonefiles.get)))
+
+    def apply(self, height: int, raw: bytes) -> Receipt:
+        """Index the next block."""
+        return self._engine.apply(Block(height, raw, self._outputs.find))
+
+    def get(self, path: str) -> Response:
+        """The REST answer to a GET."""
+        return self._client.get(path)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.state.close()

@@ -1,0 +1,84 @@
+"""The pytest plugin: options, the `lab` fixture and its wallets, fixtures of scenarios, and how a failure reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bnslab.chain.base import ChainBackend
+    from bnslab.lab import Lab
+    from bnslab.wallets import Wallet
+
+# pytest loads this module in every session of the environment: what is heavy is imported when a scenario runs
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the harness."""
+    group = parser.getgroup("bnslab", "bnslab: scenarios of the Blockstack Name System")
+    group.addoption(
+        "--chain",
+        choices=("bitcoind", "kernel", "memory"),
+        help="What judges the blocks (default: bitcoind, or kernel where no bitcoind can be had).",
+    )
+    group.addoption("--bitcoind", type=Path, metavar="FILE", help="The bitcoind to use.")
+    group.addoption("--lab-cache", type=Path, metavar="DIR", help="Directory for installed programs and runs.")
+    group.addoption("--lab-trace", action="store_true", help="Write the trace of every scenario, not only of failures.")
+    group.addoption("--lab-output", type=Path, metavar="DIR", help="Directory for traces (default: results).")
+    group.addoption("--lab-skip-check", action="append", default=[], metavar="NAME", help="Switch a check off.")
+    group.addoption("--fill", action="store_true", help="Fail where a scenario has no fixture yet.")
+    group.addoption("--fill-update", action="store_true", help="Write the fixtures that differ or are missing.")
+    parser.addini("lab_fixtures", "Directory of the scenarios' fixtures.", default="fixtures/scenarios")
+    parser.addini("lab_require_fixtures", "Fail where a scenario has no fixture.", type="bool", default=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark and the reporter."""
+    config.addinivalue_line("markers", "epochs(*numbers, ends, reveal_expire, ...): rules of a scenario's chain")
+    from bnslab.reporting import Reporting
+
+    config.pluginmanager.register(Reporting(config), "bnslab-reporting")
+
+
+@pytest.fixture(scope="session")
+def lab_chain(request: pytest.FixtureRequest) -> Iterator[ChainBackend]:
+    """The chain backend of this worker, shared by its scenarios."""
+    from bnslab.session import open_chain
+
+    with open_chain(request.config) as chain:
+        yield chain
+
+
+@pytest.fixture
+def epoch() -> int | None:
+    """The epoch of the scenario, unless an `epochs` mark says more; each_epoch overrides it."""
+    return None
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, lab_chain: ChainBackend, epoch: int | None) -> Iterator[Lab]:
+    """A private chain at the tip of its base, a node, and the checks. The scenario ends with the checks of the end."""
+    from bnslab.session import Scenario
+
+    scenario = Scenario(request, lab_chain, epoch)
+    yield scenario.open()
+    scenario.close()
+
+
+def _wallet_fixture(name: str) -> object:
+    @pytest.fixture(name=name)
+    def wallet(lab: Lab) -> Wallet:
+        return lab.wallet(name)
+
+    wallet.__doc__ = f"The p2pkh wallet called {name}."
+    return wallet
+
+
+alice = _wallet_fixture("alice")
+bob = _wallet_fixture("bob")
+carol = _wallet_fixture("carol")
+dave = _wallet_fixture("dave")

@@ -1,0 +1,163 @@
+"""What stands behind the fixtures of the plugin: the chain of a worker, and one scenario from begin to end."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from bns.bitcoin.block import read_transactions
+from bnslab import fixtures
+from bnslab.bitcoind import PortPool, RunDirectory, sweep
+from bnslab.chain import open_backend
+from bnslab.chain.choice import choose_chain
+from bnslab.chain.factory import base_chain
+from bnslab.checks import make_checks
+from bnslab.errors import CheckFailed, LabError
+from bnslab.lab import Lab
+from bnslab.nodes.inprocess import InProcessNode
+from bnslab.reporting import FAILED_KEY, LAB_KEY
+from bnslab.rules import MARK, scenario_params
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from bns.params import Params
+    from bnslab.chain.base import ChainBackend
+    from bnslab.fixtures import Fixture
+
+
+def cache_of(config: pytest.Config) -> Path:
+    """The cache directory: --lab-cache, or the user's."""
+    chosen: Path | None = config.getoption("--lab-cache")
+    return chosen.absolute() if chosen is not None else platformdirs.user_cache_path("bnslab")
+
+
+@contextmanager
+def open_chain(config: pytest.Config) -> Iterator[ChainBackend]:
+    """The chain backend of this process, in a run directory that goes with it."""
+    cache = cache_of(config)
+    name = choose_chain(config.getoption("--chain"), config.getoption("--bitcoind"), cache, _reporter(config))
+    sweep(cache)
+    worker = _worker_index(config)
+    with RunDirectory.create(cache) as run_dir:
+        chain = open_backend(
+            name,
+            base_chain(),
+            run_dir=run_dir.path,
+            cache=cache,
+            bitcoind=config.getoption("--bitcoind"),
+            ports=PortPool(worker),
+        )
+        try:
+            yield chain
+        finally:
+            chain.close()
+
+
+def _worker_index(config: pytest.Config) -> int:
+    name: str = getattr(config, "workerinput", {}).get("workerid", "gw0")
+    return int(name.removeprefix("gw"))
+
+
+def _reporter(config: pytest.Config):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    capture = config.pluginmanager.getplugin("capturemanager")
+
+    def report(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(line, flush=True)  # noqa: T201
+
+    return report
+
+
+class Scenario:
+    """One run of one test function: its lab, its fixture, its end."""
+
+    def __init__(self, request: pytest.FixtureRequest, chain: ChainBackend, epoch: int | None) -> None:
+        self._config = request.config
+        self._item: pytest.Item = request.node
+        self._chain = chain
+        self._epoch = epoch
+        self.identity = scenario_identity(self._item.nodeid)
+        self.fixture_path = fixture_path(self._config, self.identity)
+        self._lab: Lab | None = None
+
+    def open(self) -> Lab:
+        """Start at the base chain."""
+        skipped = self._config.getoption("--lab-skip-check")
+        checks = make_checks(self._stored_fixture(), skipped)
+        self._lab = Lab(self.identity, self._params(), base_chain(), self._chain, InProcessNode, checks)
+        self._item.stash[LAB_KEY] = self._lab
+        return self._lab
+
+    def close(self) -> None:
+        """Run the checks of the end, unless the scenario has failed already, and write the fixture if asked to."""
+        lab = self._lab
+        assert lab is not None, "open() comes first"
+        try:
+            if not self._has_failed():
+                lab.finish()
+                if self._config.getoption("--fill-update"):
+                    self._write_fixture(lab)
+        except BaseException:
+            self._chain.discard()
+            raise
+        finally:
+            lab.node.close()
+
+    def _has_failed(self) -> bool:
+        return self._item.stash.get(FAILED_KEY, False)
+
+    def _params(self) -> Params:
+        mark = self._item.get_closest_marker(MARK)
+        first_block = base_chain().height + 1
+        if mark is not None:
+            return scenario_params(first_block, mark.args, mark.kwargs)
+        return scenario_params(first_block, () if self._epoch is None else (self._epoch,), {})
+
+    def _stored_fixture(self) -> Fixture | None:
+        if self._config.getoption("--fill-update"):
+            return None
+        if self.fixture_path.exists():
+            return fixtures.load(self.fixture_path)
+        if self._config.getoption("--fill") or self._config.getini("lab_require_fixtures"):
+            raise LabError(f"{self.identity}: expected a fixture in {self.fixture_path}; record it with: fill --update")
+        return None
+
+    def _write_fixture(self, lab: Lab) -> None:
+        blocks = [
+            fixtures.BlockEntry(block.tip.height, block.tip.hash, block.raw.hex())
+            for block in lab.chain.blocks_from(lab.params.first_block)
+        ]
+        raw_base = lab.base.blocks
+        spent = {txin.txid for b in blocks for tx in read_transactions(bytes.fromhex(b.raw)) for txin in tx.inputs}
+        coinbases = (read_transactions(block.raw)[0] for block in raw_base)
+        prevouts = [coinbase for coinbase in coinbases if coinbase.txid_bytes in spent]
+        fixture = fixtures.make(self.identity, lab.params, blocks, prevouts, lab.receipts)
+        if not self.fixture_path.exists() or _differs(self.fixture_path, fixture):
+            fixtures.save(self.fixture_path, fixture)
+
+
+def _differs(path: Path, fixture: Fixture) -> bool:
+    try:
+        return fixtures.load(path) != fixture
+    except CheckFailed:
+        return True
+
+
+def scenario_identity(nodeid: str) -> str:
+    """The name of a scenario from its pytest id: path without suffix, then test."""
+    path, _, test = nodeid.partition("::")
+    return f"{Path(path).with_suffix('').as_posix()}/{test.replace('::', '/')}"
+
+
+def fixture_path(config: pytest.Config, identity: str) -> Path:
+    """Where the fixture of a scenario is; the directory `scenarios` is left out of its path."""
+    directory: Path = config.rootpath / config.getini("lab_fixtures")
+    parts = [re.sub(r"[^\w.=+-]", "-", part).strip("-") for part in identity.split("/") if part != "scenarios"]
+    return directory.joinpath(*parts[:-1], parts[-1] + fixtures.SUFFIX)
