@@ -85,7 +85,6 @@ class Reason(StrEnum):
     NO_RENEWAL_FEE = "no renewal fee output"
     WRONG_FEE_ADDRESS = "fee paid to the wrong address"
     MULTISIG_NOT_SUPPORTED = "multisig not supported in this epoch"
-    VALUE_HASH_NOT_SUPPORTED = "value hash at registration not supported in this epoch"
     NOT_AN_ANNOUNCER = "sender is not an announcer"
 
     # Inputs on which the reference aborts (spec 02 section 11.2): refused here, so that no node stops

@@ -47,9 +47,7 @@ def rest_app(node: NodeView) -> ASGIApp:
         _get(node, "/v1/blockchains/{chain:segment40}/consensus", _consensus),
     ]
     handlers: dict[Any, Any] = {404: _no_such_endpoint, 405: _no_such_endpoint, Exception: _server_error}
-    app = Starlette(routes=routes, exception_handlers=handlers)
-    app.router.redirect_slashes = False
-    return _Front(app)
+    return _Front(Starlette(routes=routes, exception_handlers=handlers))
 
 
 class _Segment256(Convertor[str]):

@@ -63,8 +63,11 @@ class NameRegistration:
         return cls(carrier, name, value_hash, carrier.script(1).hex(), recipient_address, fee, fee_address)
 
     def check(self, scope: Scope) -> Accepted:
-        """Stage 1, then either the effects of a registration or stage 2 of a renewal."""
-        view, epoch, carrier = scope.view, scope.epoch, self.carrier
+        """Stage 1, then either the effects of a registration or stage 2 of a renewal.
+
+        C8 cannot fail: before epoch 3 a payload with a value hash does not parse as a name.
+        """
+        view, carrier = scope.view, self.carrier
         namespace = self.check_name(scope)
         self._check_recipient(scope)
         preorder = view.name_preorder(self.name, namespace, carrier.sender, self.recipient_address)
@@ -74,8 +77,6 @@ class NameRegistration:
             payment = name_renewal.check_owner(self, scope)
         price_epoch = view.epoch(payment.height)
         require_payment(self.name, namespace, payment, price_epoch, view.params)
-        if preorder is not None and self.value_hash is not None and not epoch.has(Feature.OP_REGISTER_UPDATE):
-            raise Rejected(Reason.VALUE_HASH_NOT_SUPPORTED, f"epoch {epoch.number}")
         scope.collisions.claim("name", self.name, scope.earlier)
         if preorder is None:
             return name_renewal.check(self, scope)
