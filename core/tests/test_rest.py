@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ from bns.bitcoin.block import read_transactions
 from bns.bitcoin.hashes import hash160
 from bns.bitcoin.transaction import parse_transaction
 from bns.engine import Block, Engine
-from bns.params import Params
+from bns.params import INFINITE_LIFETIME, Params
+from bns.state import queries
 from bns.state.store import State
 from bnslab.http import AsgiClient, HttpClient, LoopbackServer
 
@@ -150,9 +151,7 @@ def test_name_records_are_those_of_the_reference(name: str) -> None:
     assert compared or name.startswith("namespace")
 
 
-# One state for the tests below: foo1.test has a zone file with a resolver, and its zone file can be replaced.
-
-FOO = "foo1.test"
+# One state for the tests below: foo1.test has a zone file with a resolver.
 
 
 @pytest.fixture
@@ -322,6 +321,17 @@ def test_resolver_of_a_zone_file(node: NodeView, line: bytes, target: str | None
 def test_a_zone_file_that_is_not_utf8_is_still_served(node: NodeView) -> None:
     answer = with_zonefile(node, b"\xff_https._tcp\n").get("/v1/names/foo1.test")
     assert (answer.status, answer.json()["zonefile"]) == (200, "\ufffd_https._tcp\n")
+
+
+def test_names_of_a_namespace_without_end_do_not_expire(node: NodeView) -> None:
+    name, namespace = node.state.name("foo1.test"), node.state.namespace("test")
+    assert name is not None
+    assert namespace is not None
+    assert queries.term(node.state, name, namespace).expire_block > 0
+    endless = queries.term(node.state, name, replace(namespace, lifetime=INFINITE_LIFETIME))
+    assert endless == (queries.NEVER, queries.NEVER)
+    assert not endless.is_expired(node.state.last_block)
+    assert not endless.in_grace(node.state.last_block)
 
 
 # The node under it

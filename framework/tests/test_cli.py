@@ -17,6 +17,7 @@ import bnslab.bitcoind
 from bns.errors import InvalidInput
 from bnslab import cli
 from bnslab.bitcoind import BitcoindNotFound, InstallError
+from bnslab.chain import choice
 from bnslab.commands import _chain, bench
 from bnslab.commands._checkout import checkout, resolve
 from bnslab.commands._runner import NO_REWRITE_WARNING, usable_cores
@@ -243,21 +244,21 @@ def test_without_any_bitcoind_the_kernel_serves_and_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     have_bitcoind(monkeypatch, found=False)
-    monkeypatch.setattr(_chain, "find_spec", lambda name: name)
+    monkeypatch.setattr(choice, "find_spec", lambda name: name)
     assert _chain.chain_arguments(None, None, tmp_path)[:2] == ["--chain", "kernel"]
     assert "running on libbitcoinkernel" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_without_bitcoind_and_kernel_it_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     have_bitcoind(monkeypatch, found=False)
-    monkeypatch.setattr(_chain, "find_spec", lambda _: None)
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
     with pytest.raises(InstallError):
         _chain.chain_arguments(None, None, tmp_path)
 
 
 def test_what_was_asked_for_is_not_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls = have_bitcoind(monkeypatch, found=False)
-    monkeypatch.setattr(_chain, "find_spec", lambda name: name)
+    monkeypatch.setattr(choice, "find_spec", lambda name: name)
     with pytest.raises(InstallError):
         _chain.chain_arguments("bitcoind", None, tmp_path)
     calls.clear()

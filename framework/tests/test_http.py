@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 async def body_of(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 async def answer(send: Send, status: int, *parts: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
@@ -255,25 +255,39 @@ def test_stopping_closes_idle_connections_and_the_port() -> None:
     assert "bnslab-http" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_stopping_waits_for_the_answer_under_way() -> None:
-    entered, leave = threading.Event(), threading.Event()
-    got = []
+def test_stopping_waits_for_the_answer_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered, shutting_down = threading.Event(), asyncio.Event()
+    order, got = [], []
 
-    async def app(scope: Scope, _: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            entered.set()
-            await asyncio.get_running_loop().run_in_executor(None, leave.wait)
-            await answer(send, 200, b"late")
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await echo(scope, receive, send)
+            order.append("application ended")
+            return
+        entered.set()
+        await shutting_down.wait()
+        for _ in range(20):
+            await pause()
+        await answer(send, 200, b"late")
+        order.append("answered")
 
-    with LoopbackServer(app) as server, HttpClient(server.url) as talking:
+    server = LoopbackServer(app)
+    shutdown = server._server.shutdown
+
+    async def announced(sockets: list[socket.socket] | None = None) -> None:
+        shutting_down.set()
+        await shutdown(sockets)
+        order.append("server ended")
+
+    monkeypatch.setattr(server._server, "shutdown", announced)
+    server.start()
+    with HttpClient(server.url) as talking:
         asking = threading.Thread(target=lambda: got.append(talking.get("/").body))
         asking.start()
         assert entered.wait(10)
-        stopping = threading.Thread(target=server.stop)
-        stopping.start()
-        leave.set()
-        stopping.join()
+        server.stop()
         asking.join()
+    assert order == ["answered", "application ended", "server ended"]
     assert got == [b"late"]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from bnslab.bitcoind import BitcoindNotFound, InstallError, find, install
-from bnslab.errors import LabError
+from bnslab import bitcoind as nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,23 +16,22 @@ def choose_chain(chain: str | None, bitcoind: Path | None, cache: Path, report: 
     """The name of a backend that can work here.
 
     Without one asked for, bitcoind: found, else installed, else replaced by the kernel with a line that says so.
-    LabError when none can be had.
+    BitcoindNotFound when the file named is none, InstallError when nothing can be had.
     """
     if chain is not None and chain != "bitcoind":
         return chain
     try:
-        find(bitcoind, cache)
+        nodes.find(bitcoind, cache)
         return "bitcoind"
-    except BitcoindNotFound:
+    except nodes.BitcoindNotFound:
         if bitcoind is not None:
             raise
     report("no bitcoind found, installing one")
     try:
-        install(cache, report)
+        nodes.install(cache, report)
         return "bitcoind"
-    except InstallError as error:
+    except nodes.InstallError:
         if chain is not None or find_spec("pbk") is None:
-            advice = "put a bitcoind on PATH or name one with --bitcoind"
-            raise LabError(f"no bitcoind found, and none could be installed: {error}: {advice}") from error
-        report(f"no bitcoind could be installed ({error}): running on libbitcoinkernel instead (--chain kernel)")
+            raise
+        report("no bitcoind could be installed: running on libbitcoinkernel instead, as with --chain kernel")
         return "kernel"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,36 +52,12 @@ def report(line: str) -> None:
 
 
 def chain_arguments(chain: str | None, bitcoind: Path | None, cache: Path | None) -> list[str]:
-    """Return the pytest options that choose the backend, having made sure that it can work.
+    """Return the pytest options that choose the backend, having made sure that it can work (choose_chain)."""
+    from bnslab.chain.choice import choose_chain
 
-    Without a chain asked for, bitcoind is used: found, else installed, else replaced by the kernel backend with a
-    line that says so. Raises BitcoindNotFound or InstallError when none can be had.
-    """
     place = cache or default_cache()
-    chosen = chain or "bitcoind"
-    if chosen == "bitcoind":
-        chosen = _have_bitcoind(bitcoind, place, required=chain is not None)
+    chosen = choose_chain(chain, bitcoind, place, report)
     arguments = ["--chain", chosen, "--lab-cache", str(place.absolute())]
     if bitcoind is not None:
         arguments += ["--bitcoind", str(bitcoind.absolute())]
     return arguments
-
-
-def _have_bitcoind(explicit: Path | None, cache: Path, *, required: bool) -> str:
-    from bnslab.bitcoind import BitcoindNotFound, InstallError, find, install
-
-    try:
-        find(explicit, cache)
-        return "bitcoind"
-    except BitcoindNotFound:
-        if explicit is not None:
-            raise
-    report("no bitcoind found, installing one")
-    try:
-        install(cache, report)
-        return "bitcoind"
-    except InstallError:
-        if required or find_spec("pbk") is None:
-            raise
-        report("no bitcoind could be installed: running on libbitcoinkernel instead, as with --chain kernel")
-        return "kernel"
