@@ -27,6 +27,7 @@ def test_findings_of_this_machine(tmp_path: Path, bitcoind_binary: Bitcoind) -> 
         "kernel backend",
         "setpriv",
         "docker",
+        "reference",
     ]
     assert found["Python"] == Finding("Python", State.OK, sys.version.split()[0], "install Python 3.11 or later")
     assert found["cache"].state is State.OK

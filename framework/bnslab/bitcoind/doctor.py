@@ -16,6 +16,7 @@ from bnslab.bitcoind.errors import BitcoindNotFound
 from bnslab.bitcoind.flags import probe_flags
 from bnslab.bitcoind.image import engine_absent
 from bnslab.bitcoind.locate import find
+from bnslab.nodes import reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,7 @@ def examine(cache: Path, explicit: Path | None = None) -> list[Finding]:
         _kernel(),
         _setpriv(),
         _docker(),
+        _reference(cache),
     ]
 
 
@@ -132,6 +134,21 @@ def _docker() -> Finding:
     if absent:
         return Finding("docker", State.OPTIONAL, absent, "needed for --chain docker only: install it, start its daemon")
     return Finding("docker", State.OK, "its daemon answers")
+
+
+def _reference(cache: Path) -> Finding:
+    name = "reference"
+    try:
+        python = reference.find_python2()
+    except reference.ReferenceUnavailable as error:
+        detail, _, remedy = str(error).partition("; what to do: ")
+        return Finding(name, State.OPTIONAL, detail, f"needed to compare with the reference only: {remedy}")
+    where = f"Python {python.version} ({python.program})"
+    try:
+        reference.find(cache, python.program)
+    except reference.ReferenceUnavailable:
+        return Finding(name, State.OK, f"not installed; can be, for {where}")
+    return Finding(name, State.OK, f"Blockstack Core {reference.VERSION} for {where}")
 
 
 def _state(fit: bool) -> State:
