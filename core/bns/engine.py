@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
 
 from bns import consensus
 from bns.bitcoin.address import sender_address
@@ -34,11 +35,13 @@ class Block(NamedTuple):
     """A block as a source hands it over.
 
     raw is the whole block, with or without witnesses; prevout finds an output by (txid in wire order, index), or None.
+    candidates are those of raw, if the source has looked for them already.
     """
 
     height: int
     raw: bytes
     prevout: Callable[[bytes, int], TxOut | None]
+    candidates: Sequence[Candidate] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +106,20 @@ class Engine:
         return hash_
 
     def _process(self, block: Block) -> tuple[tuple[Accepted, ...], tuple[RejectedOperation, ...]]:
-        found = candidates(block.raw, MAGIC)
+        found = candidates(block.raw, MAGIC) if block.candidates is None else block.candidates
         if not found:
             return (), ()
         rejected: list[RejectedOperation] = []
         epoch = self.params.epoch(block.height)
-        if epoch is None:  # spec 02 section 11.2, F5
-            detail = f"block {block.height}"
-            return (), tuple(_rejection(c, Rejected(Reason.FATAL_BEYOND_LAST_EPOCH, detail)) for c in found)
         operations = self._parse(block, found, epoch, rejected)
         view = View(self.params, self.state, block.height)
-        collisions = self._scan(operations, view, epoch)
-        accepted = self._check(operations, Scope(view, epoch, Earlier(), collisions), rejected)
+        collisions = self._scan(operations, view)
+        accepted = self._check(operations, Scope(view, Earlier(), collisions), rejected)
         rejected.sort(key=lambda entry: entry.vtxindex)
         return accepted, tuple(rejected)
 
     def _parse(
-        self, block: Block, found: Sequence[Candidate], epoch: Epoch, rejected: list[RejectedOperation]
+        self, block: Block, found: Sequence[Candidate], epoch: Epoch | None, rejected: list[RejectedOperation]
     ) -> list[_Found]:
         operations = []
         for candidate in found:
@@ -131,9 +131,11 @@ class Engine:
                 rejected.append(_rejection(candidate, rejection))
         return operations
 
-    def _scan(self, operations: Sequence[_Found], view: View, epoch: Epoch) -> Collisions:
+    def _scan(self, operations: Sequence[_Found], view: View) -> Collisions:
         """The pre-pass that finds ids claimed twice; it may create keychains (spec 02 section 5)."""
-        scope = Scope(view, epoch, Earlier(), Collisions())
+        if len(operations) < 2:  # nothing to collide with, and the check phase will see the same state
+            return Collisions()
+        scope = Scope(view, Earlier(), Collisions())
         for _, operation in operations:
             if operation.WIRE not in _SCANNED:
                 continue
@@ -185,7 +187,7 @@ class Engine:
         fee = sum(output.value for output in spent) - sum(output.value for output in transaction.outputs)
         return ChainstateRow(
             transaction.txid, candidate.index, height, ordinal, entry.wire, candidate.payload[3:].hex(),
-            json.dumps(senders), transaction.stripped.hex(), fee,
+            orjson.dumps(senders).decode(), transaction.stripped.hex(), fee,
         )  # fmt: skip
 
 

@@ -122,6 +122,9 @@ class Params:
         ends: tuple[int | None, ...]
         never = 2**31
         ends = {1: (never, never + 1, None), 2: (0, never, None), 3: (0, 1, None)}[epoch]
+        lowest = max(1, epoch - 1)  # the epochs before it need a block each, from block 0 on
+        if first_block < lowest:
+            raise InvalidInput("first block", first_block, f"at least {lowest} in epoch {epoch}")
         epochs = tuple(replace(e, end=end) for e, end in zip(params.epochs, ends, strict=True))
         return replace(params, epochs=epochs, **changes)  # type: ignore[arg-type]
 

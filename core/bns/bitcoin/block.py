@@ -91,6 +91,19 @@ def read_transactions(raw: bytes) -> list[Transaction]:
     return found
 
 
+def stripped_transactions(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The id (wire order) and the bytes without witness of each transaction of a whole block. Raises ParseError."""
+    count, offset = _transaction_count(raw)
+    for _ in range(count):
+        layout = locate_transaction(raw, offset)
+        offset = layout.end
+        stripped = raw[layout.start : offset]
+        if layout.witnesses:
+            stripped = stripped[:4] + raw[layout.body : layout.body_end] + stripped[-4:]
+        yield sha256d(stripped), stripped
+    _check_end(raw, offset)
+
+
 def candidates(raw: bytes, magic: bytes = b"id") -> list[Candidate]:
     """The transactions of a whole block that can hold an operation, in order. Spec 01 section 5.
 

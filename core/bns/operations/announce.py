@@ -31,7 +31,7 @@ class Announce:
         return Claim(self.WIRE, self.carrier.sender, "message_hash", self.message_hash)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """The length is all there is to check."""
         require_length(payload, 20)
         return cls(carrier, payload.hex())

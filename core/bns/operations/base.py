@@ -168,17 +168,25 @@ class Collisions:
 
 
 class Scope(NamedTuple):
-    """What a check may see: the state at this block, the epoch, and the operations before it."""
+    """What a check may see: the state at this block, and the operations before it."""
 
     view: View
-    epoch: Epoch
     earlier: Earlier
     collisions: Collisions
 
+    @property
+    def epoch(self) -> Epoch:
+        """The rules of this block; Rejected above the last epoch (section 11.2, F5)."""
+        return self.view.epoch(self.view.height)
+
     def require_quota(self, owner: str) -> None:
         """Reject if a script (hex) owns as many names as one may, this block's registrations included."""
-        owned = self.view.count_names_of(owner) + self.earlier.registrations_by(owner)
-        if owned >= self.view.params.max_names_per_sender:
+        self.view.epoch(self.view.last)
+        most, earlier = self.view.params.max_names_per_sender, self.earlier.registrations_by(owner)
+        if self.view.reader.count_names_of(owner) + earlier < most:  # expired ones included: no need to look closer
+            return
+        owned = self.view.count_names_of(owner) + earlier
+        if owned >= most:
             raise Rejected(Reason.TOO_MANY_NAMES, f"{owner} has {owned}")
 
 
@@ -239,8 +247,11 @@ class Operation(Protocol):
         """What later operations of the block see of it when it was not accepted."""
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
-        """The operation in a payload (without magic and opcode byte); Rejected if it is malformed."""
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
+        """The operation in a payload (without magic and opcode byte); Rejected if it is malformed.
+
+        epoch is that of the block, None above the last one.
+        """
 
     def check(self, scope: Scope) -> Accepted:
         """Apply the rules in their order; Rejected with the reason of the first that fails."""
@@ -255,8 +266,6 @@ def decode_name(payload: bytes) -> str:
     """The name that a payload spells; Rejected if it is not one."""
     name = payload.decode("latin-1")
     if not is_name(name):
-        if name.endswith("\n") and is_name(name[:-1]):
-            raise Rejected(Reason.FATAL_TRAILING_NEWLINE, repr(name))
         raise Rejected(Reason.INVALID_NAME, repr(name))
     return name
 

@@ -48,10 +48,10 @@ def is_operation(payload: bytes) -> bool:
     return payload[:2] == MAGIC and chr(payload[2]) in OPERATIONS if len(payload) > 2 else False
 
 
-def parse_operation(candidate: Candidate, spent: Sequence[TxOut], network: Network, epoch: Epoch) -> Operation:
+def parse_operation(candidate: Candidate, spent: Sequence[TxOut], network: Network, epoch: Epoch | None) -> Operation:
     """The operation in a candidate transaction; Rejected if there is none or it is malformed.
 
-    spent are the outputs that the transaction's inputs spend, in input order.
+    spent are the outputs that the transaction's inputs spend, in input order; epoch is None above the last one.
     """
     if not is_operation(candidate.payload):
         raise Rejected(Reason.UNKNOWN_OPCODE, candidate.payload[:3].hex())

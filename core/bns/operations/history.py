@@ -11,6 +11,8 @@ from bns.operations.records import HistoryRow, Name, Namespace, Preorder, Record
 if TYPE_CHECKING:
     from bns.operations.base import Accepted
 
+_encode = json.JSONEncoder(sort_keys=True).encode
+
 _CREATED_HERE = frozenset({":", ";"})
 
 
@@ -41,5 +43,5 @@ def _row(
         data["buckets"] = str(list(record.buckets))
     return HistoryRow(
         record.txid, history_id, creator_address, height, record.vtxindex, record.op, opcode, value_hash,
-        json.dumps(data, sort_keys=True),
+        _encode(data),
     )  # fmt: skip

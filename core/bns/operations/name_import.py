@@ -9,7 +9,7 @@ from bns.bitcoin.keys import child_public_key, compress
 from bns.bitcoin.script import ScriptType, classify
 from bns.errors import Reason, Rejected
 from bns.operations.base import Accepted, Carrier, Claim, Keychain, Scope, decode_name, wire
-from bns.operations.names import name_hash128, namespace_of, preorder_hash
+from bns.operations.names import MAX_NAME_LENGTH, is_name, name_hash128, namespace_of, preorder_hash
 from bns.operations.prices import name_price
 from bns.operations.records import Name
 
@@ -39,7 +39,7 @@ class NameImport:
         return Claim(self.WIRE, self.carrier.sender, "name", self.name)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """P1 and P2."""
         carrier.require_outputs(at_least=3)
         recipient_address = carrier.output_address(1)
@@ -51,6 +51,7 @@ class NameImport:
             value_hash = script[2:22]
         else:
             raise Rejected(Reason.BAD_VALUE_HASH_OUTPUT, script.hex())
+        _refuse_newline(payload.decode("latin-1"))
         return cls(carrier, decode_name(payload), recipient_address, value_hash.hex())
 
     def check(self, scope: Scope) -> Accepted:
@@ -107,6 +108,14 @@ class NameImport:
             consensus_hash=None,
             last_creation_op=self.WIRE,
         )
+
+
+def _refuse_newline(text: str) -> None:
+    """A newline at the end of label or namespace id passes the reference's test and stops it (section 11.2, F3)."""
+    label, dot, namespace_id = text.partition(".")
+    stripped = label.removesuffix("\n") + dot + namespace_id.removesuffix("\n")
+    if stripped != text and len(text) <= MAX_NAME_LENGTH and is_name(stripped):
+        raise Rejected(Reason.FATAL_TRAILING_NEWLINE, repr(text))
 
 
 def make_keychain(namespace: Namespace, carrier: Carrier, size: int) -> Keychain:

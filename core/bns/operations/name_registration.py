@@ -48,8 +48,10 @@ class NameRegistration:
         return Claim(self.WIRE, self.carrier.sender, "name", self.name)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
-        """P1 and P2."""
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
+        """P1 and P2; the form of the payload depends on the epoch (section 11.2, F5)."""
+        if epoch is None:
+            raise Rejected(Reason.FATAL_BEYOND_LAST_EPOCH, payload.hex())
         carrier.require_outputs(at_least=2)
         recipient_address = carrier.output_address(1)
         fee, fee_address = None, None

@@ -45,13 +45,16 @@ def check(op: NameRegistration, scope: Scope) -> Accepted:
 
 
 def _owned(op: NameRegistration, scope: Scope) -> Name:
-    """The registered name, owned by the sender and, before renewals could transfer, by the recipient too."""
+    """The registered name; W1 and W2, both told as NAME_TAKEN to somebody who meant a first registration."""
     name = scope.view.name(op.name)
     if name is None or name.revoked:
         raise Rejected(Reason.NOT_PREORDERED, f"{op.name} for {op.recipient_address}")
-    if name.sender != op.carrier.sender:
-        reason = Reason.NAME_TAKEN if op.renewal_fee is None else Reason.NOT_OWNER
-        raise Rejected(reason, f"{op.name} belongs to {name.address}, not to {op.carrier.address}")
+    owned = name.sender == op.carrier.sender
+    whose = f"{op.name} belongs to {name.address}, not to {op.carrier.address}"
+    if not owned and op.renewal_fee is None:
+        raise Rejected(Reason.NAME_TAKEN, whose)
     if op.recipient != name.sender and not scope.epoch.has(Feature.OP_RENEW_TRANSFER_UPDATE):
         raise Rejected(Reason.RECIPIENT_NOT_OWNER, f"{op.name}: {op.recipient_address} in epoch {scope.epoch.number}")
+    if not owned:
+        raise Rejected(Reason.NOT_OWNER, whose)
     return name

@@ -31,7 +31,7 @@ class NameRevoke:
         return Claim(self.WIRE, self.carrier.sender, "name", self.name)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """The payload is the name."""
         return cls(carrier, decode_name(payload))
 

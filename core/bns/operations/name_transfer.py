@@ -42,7 +42,7 @@ class NameTransfer:
         return Claim(self.WIRE, self.carrier.sender, "name_hash128", self.name_hash128)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """Length, disposition and output 1."""
         require_length(payload, 33)
         disposition = payload[:1]

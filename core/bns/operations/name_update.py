@@ -34,7 +34,7 @@ class NameUpdate:
         return Claim(self.WIRE, self.carrier.sender, "name_consensus_hash", self.name_consensus_hash)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """The length is all there is to check."""
         require_length(payload, 36)
         return cls(carrier, payload[:16].hex(), payload[16:].hex())
@@ -60,8 +60,9 @@ class NameUpdate:
         return Accepted(self, record, {"name_consensus_hash": self.name_consensus_hash})
 
     def _resolve(self, owned: list[Name], consensus_hashes: tuple[str, ...]) -> tuple[Name, str]:
-        for name in owned:
-            for consensus_hash in consensus_hashes:
+        """The only pair that hashes to what was sent; most senders take one of the latest hashes."""
+        for consensus_hash in reversed(consensus_hashes):
+            for name in owned:
                 if name_consensus_hash(name.name, consensus_hash) == self.name_consensus_hash:
                     return name, consensus_hash
         raise Rejected(Reason.NO_SUCH_NAME, f"{self.carrier.address}: {self.name_consensus_hash}")

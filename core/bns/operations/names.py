@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bns.bitcoin.hashes import hash160, sha256
+from bns.errors import InvalidInput
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz-_.+"
 """Base-40 digits, worth 0 to 39."""
@@ -50,10 +51,16 @@ def reads_as_number(namespace_id: str) -> bool:
 
 
 def b40_bytes(text: str) -> bytes:
-    """Big-endian bytes of the base-40 number that text writes; leading `0` digits vanish (spec 02 section 2.2)."""
+    """Big-endian bytes of the base-40 number that text writes; leading `0` digits vanish (spec 02 section 2.2).
+
+    InvalidInput for any other character.
+    """
     number = 0
-    for character in text:
-        number = number * 40 + _DIGITS[character]
+    try:
+        for character in text:
+            number = number * 40 + _DIGITS[character]
+    except KeyError:
+        raise InvalidInput("base-40 text", text, f"characters of {ALPHABET}") from None
     return number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big")
 
 

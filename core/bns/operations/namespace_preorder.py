@@ -34,7 +34,7 @@ class NamespacePreorder:
         return Claim(self.WIRE, self.carrier.sender, "preorder_hash", self.preorder_hash)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """P1 to P2."""
         require_length(payload, 36)
         carrier.require_outputs(at_least=3)

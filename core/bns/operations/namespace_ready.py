@@ -32,7 +32,7 @@ class NamespaceReady:
         return Claim(self.WIRE, self.carrier.sender, "namespace_id", self.namespace_id)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """P1 and P2."""
         if payload[:1] != b".":
             raise Rejected(Reason.BAD_MARKER, repr(payload[:1].decode("latin-1")))

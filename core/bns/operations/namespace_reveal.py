@@ -59,7 +59,7 @@ class NamespaceReveal:
         return Claim(self.WIRE, self.carrier.sender, "namespace_id", self.namespace_id)
 
     @classmethod
-    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch) -> Self:
+    def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
         """P1 to P5."""
         if len(payload) < 18:
             raise Rejected(Reason.BAD_PAYLOAD_LENGTH, f"{len(payload)} bytes, expected at least 18")

@@ -27,6 +27,9 @@ class Reader(Protocol):
     def names_of(self, sender: str) -> Sequence[Name]:
         """Unrevoked rows whose owner is this script (hex)."""
 
+    def count_names_of(self, sender: str) -> int:
+        """How many rows names_of gives."""
+
     def names_by_hash128(self, hash128: str) -> Sequence[Name]:
         """Unrevoked rows with this name_hash128."""
 
@@ -65,7 +68,7 @@ class View:
         self.last = height - 1
 
     def epoch(self, height: int) -> Epoch:
-        """Epoch of a height at or below this block's."""
+        """Epoch of a height at or below this block's; Rejected above the last one, whoever asks."""
         epoch = self.params.epoch(height)
         if epoch is None:
             raise Rejected(Reason.FATAL_BEYOND_LAST_EPOCH, f"block {height}")
@@ -86,6 +89,7 @@ class View:
 
     def name(self, name: str) -> Name | None:
         """The row if it is visible at `last`, revoked ones included (`get_name`)."""
+        self.epoch(self.last)
         row = self.reader.name(name)
         return row if row is not None and self.is_visible(row, self.last) else None
 
@@ -95,6 +99,7 @@ class View:
 
     def names_of(self, sender: str) -> list[Name]:
         """Visible, unrevoked names of a script (hex)."""
+        self.epoch(self.last)
         return [name for name in self.reader.names_of(sender) if self.is_visible(name, self.last)]
 
     def count_names_of(self, sender: str) -> int:
@@ -103,6 +108,7 @@ class View:
 
     def name_by_hash128(self, hash128: str) -> Name | None:
         """The visible, unrevoked name with this hash."""
+        self.epoch(self.last)
         return next((n for n in self.reader.names_by_hash128(hash128) if self.is_visible(n, self.last)), None)
 
     def is_in_grace(self, name: Name, height: int) -> bool:

@@ -30,10 +30,8 @@ class HashColumn:
 
     def get(self, height: int) -> str | None:
         """Hash of a height, None outside the column."""
-        if not self.first <= height <= self.last:
-            return None
         start = (height - self.first) * _SIZE
-        return self._data[start : start + _SIZE].hex()
+        return (self._data[start : start + _SIZE].hex() or None) if start >= 0 else None
 
     def truncate(self, last: int) -> None:
         """Forget every height above last."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bns.errors import BnsError, InvalidInput, WrongBlock
+import orjson
+
+from bns.errors import InvalidInput, WrongBlock
 from bns.operations.history import history_rows
-from bns.operations.records import FIELD_NAMES, HistoryRow, Name, Namespace, Preorder
+from bns.operations.records import Name, Namespace, Preorder
+from bns.state import files, rows
 from bns.state.hashes import HashColumn
-from bns.state.schema import SCHEMA_VERSION, TABLES
+from bns.state.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +24,9 @@ if TYPE_CHECKING:
     from bns.params import Params
 
 UNDO_DEPTH = 288
-"""How many of the last blocks can be rolled back."""
+"""How many of the last blocks can be rolled back at least, unless some have been already."""
 
-
-class DatabaseError(BnsError):
-    """A database cannot be used: another version, another network, or damaged."""
+_GENESIS_ROWS = 4
 
 
 class Snapshot(NamedTuple):
@@ -52,115 +52,69 @@ class ChainstateRow(NamedTuple):
     fee: int
 
 
-def _insert(table: str, kind: type, *, replace: bool = False) -> str:
-    fields = FIELD_NAMES[kind]
-    verb = "INSERT OR REPLACE" if replace else "INSERT"
-    return f"{verb} INTO {table} ({', '.join(fields)}) VALUES ({', '.join('?' * len(fields))})"
-
-
-def _select(table: str, kind: type, where: str) -> str:
-    return f"SELECT {', '.join(FIELD_NAMES[kind])} FROM {table} WHERE {where}"
-
-
-_PUT_NAME = _insert("name_records", Name, replace=True)
-_PUT_NAMESPACE = _insert("namespaces", Namespace, replace=True)
-_ADD_PREORDER = _insert("preorders", Preorder)
-_ADD_HISTORY = _insert("history", HistoryRow)
-_NAME = _select("name_records", Name, "name = ?")
-_NAMES_OF = _select("name_records", Name, "sender = ? AND revoked = 0 ORDER BY name")
-_NAMES_BY_HASH128 = _select("name_records", Name, "name_hash128 = ? AND revoked = 0 ORDER BY name")
-_NAMES_BY_PREORDER = _select("name_records", Name, "preorder_hash = ?")
-_NAMESPACE = _select("namespaces", Namespace, "namespace_id = ?")
-_PREORDERS = _select("preorders", Preorder, "preorder_hash = ? ORDER BY block_number, txid")
-_UNDO = "INSERT INTO undo (block_id, source, key, old) VALUES (?, ?, ?, ?)"
-
-_name_values = attrgetter(*FIELD_NAMES[Name])
-_preorder_values = attrgetter(*FIELD_NAMES[Preorder])
-_history_values = attrgetter(*FIELD_NAMES[HistoryRow])
-
-
-def _to_name(row: tuple[Any, ...]) -> Name:
-    name = Name(*row)
-    fee = float(name.op_fee) if name.last_creation_op == ";" else name.op_fee
-    # frozen values: the two columns whose type SQLite does not keep are set before anybody sees the record
-    object.__setattr__(name, "revoked", bool(name.revoked))
-    object.__setattr__(name, "op_fee", fee)
-    return name
-
-
-def _namespace_values(namespace: Namespace) -> tuple[Any, ...]:
-    values = [getattr(namespace, field) for field in FIELD_NAMES[Namespace]]
-    values[_BUCKETS] = str(list(namespace.buckets))
-    return tuple(values)
-
-
-_BUCKETS = FIELD_NAMES[Namespace].index("buckets")
-
-
-def _to_namespace(row: tuple[Any, ...]) -> Namespace:
-    values = list(row)
-    values[_BUCKETS] = tuple(json.loads(values[_BUCKETS]))
-    return Namespace(*values)
-
-
 class State:
     """The tables, with the look-ups that rules need and the writes of accepted operations.
 
     Only between begin and commit (`block`) does it change. It is bns.operations.view.Reader.
     """
 
-    def __init__(self, connection: sqlite3.Connection, params: Params) -> None:
+    def __init__(self, connection: sqlite3.Connection, params: Params, path: Path | None = None) -> None:
+        """Use memory, create or open; the lock of a path must be held."""
         self.connection = connection
         self.params = params
-        self._namespaces: dict[str, Namespace | None] = {}
+        self.path = path
+        self._lock: files.FileLock | None = None
+        self._namespaces: dict[str, Namespace] = {}
+        self._names: dict[str, Name | None] = {}  # of the block in progress
         self._height: int | None = None
-        rows = connection.execute("SELECT block_id, consensus_hash FROM snapshots ORDER BY block_id").fetchall()
-        self._hashes = HashColumn(rows[0][0], (hash_ for _, hash_ in rows))
+        self._undo_entries = 0
+        stored = connection.execute("SELECT consensus_hash FROM snapshots ORDER BY block_id")
+        self._hashes = HashColumn(params.first_block - _GENESIS_ROWS, (hash_ for (hash_,) in stored))
+        if self._stored_last() != self._hashes.last:
+            raise files.DatabaseError(path or ":memory:", f"damaged (blocks are missing): {files.REMEDY}")
+        floor = connection.execute("SELECT value FROM meta WHERE key = 'undo_floor'").fetchone()
+        self._undo_floor = int(floor[0]) if floor else params.first_block - 1
 
     @classmethod
     def memory(cls, params: Params) -> State:
         """A new state that lives in memory only."""
-        return cls._new(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False), params)
-
-    @classmethod
-    def create(cls, path: Path, params: Params) -> State:
-        """A new state in a file that must not exist yet; InvalidInput otherwise."""
-        if path.exists():
-            raise InvalidInput("new database", str(path), "a path where nothing is")
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        return cls._new(connection, params)
-
-    @classmethod
-    def open(cls, path: Path, params: Params) -> State:
-        """The state in an existing file; DatabaseError if it is none, or of another version, network or first block."""
-        connection = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None, check_same_thread=False)
-        try:
-            meta = dict(connection.execute("SELECT key, value FROM meta"))
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise DatabaseError(f"{path}: expected a bns database, got: {error}") from None
-        for key, expected in _meta(params).items():
-            if meta.get(key) != expected:
-                connection.close()
-                raise DatabaseError(f"{path}: expected {key} {expected}, got {meta.get(key)}")
-        return cls(connection, params)
-
-    @classmethod
-    def _new(cls, connection: sqlite3.Connection, params: Params) -> State:
-        connection.executescript(f"BEGIN; {TABLES} COMMIT;")
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", _meta(params).items())
-        genesis = (
-            (h, None, params.genesis_consensus_hash, None) for h in range(params.first_block - 4, params.first_block)
-        )
-        connection.executemany("INSERT INTO snapshots VALUES (?, ?, ?, ?)", genesis)
+        _fill(connection, params)
         connection.execute("COMMIT")
         return cls(connection, params)
 
+    @classmethod
+    def create(cls, path: Path, params: Params) -> State:
+        """A new state in a file that must not exist yet; InvalidInput otherwise, DatabaseError if it cannot be made."""
+        files.make(path, lambda connection: _fill(connection, params))
+        return cls.open(path, params)
+
+    @classmethod
+    def open(cls, path: Path, params: Params) -> State:
+        """The state in an existing file, locked for this process until close.
+
+        DatabaseError if it is no database of ours, of another version, network or first block, truncated or damaged,
+        which leaves it as it is; DatabaseLocked if another process has it.
+        """
+        files.check(path)
+        lock = files.FileLock(path)
+        try:
+            connection = files.open_checked(path, _meta(params))
+            with files.typed_errors(path):
+                state = cls(connection, params, path)
+        except BaseException:
+            lock.release()
+            raise
+        state._lock = lock
+        return state
+
     def close(self) -> None:
-        """Close the database."""
+        """Close the database; closing twice is fine."""
         self.connection.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     # Blocks
 
@@ -171,21 +125,53 @@ class State:
 
     @contextmanager
     def block(self, height: int) -> Iterator[None]:
-        """One transaction for everything that block `height` writes; an exception leaves the state as it was."""
+        """One transaction for everything that block `height` writes; an exception leaves the state as it was.
+
+        Within a group it is part of the group's.
+
+        Raises WrongBlock for another height than the next one, DatabaseError or DiskFull if the file is to blame.
+        """
         if height != self.last_block + 1:
             raise WrongBlock(f"block {height}: expected block {self.last_block + 1}")
-        self.connection.execute("BEGIN")
-        self._height = height
+        self._height, self._undo_entries = height, 0
         try:
-            yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            self._namespaces.clear()
-            self._hashes.truncate(height - 1)
-            raise
+            with self._transaction():
+                yield
         finally:
             self._height = None
+            self._names.clear()
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Store the blocks applied inside together: all of them or none, in a fraction of the time.
+
+        Raises DatabaseError or DiskFull if the file is to blame; the state is then what it was before the group.
+        """
+        with self._transaction():
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, in the file and in memory; what fails in a group takes the whole group with it."""
+        grouped = self.connection.in_transaction
+        with files.typed_errors(self.path or ":memory:"):
+            try:
+                if not grouped:
+                    self.connection.execute("BEGIN IMMEDIATE")
+                yield
+                if not grouped:
+                    self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                self._namespaces.clear()
+                # Only the file knows whether a commit that was interrupted has succeeded.
+                self._hashes.truncate(self._stored_last())
+                raise
+
+    def _stored_last(self) -> int:
+        (last,) = self.connection.execute("SELECT max(block_id) FROM snapshots").fetchone()
+        return int(last or 0)
 
     def save(self, snapshot: Snapshot) -> None:
         """Close the current block with its hashes, and drop undo data that has become too old."""
@@ -198,19 +184,21 @@ class State:
         row = self.connection.execute("SELECT * FROM snapshots WHERE block_id = ?", (height,)).fetchone()
         return Snapshot(*row) if row else None
 
+    @property
+    def lowest_rollback(self) -> int:
+        """The lowest height to roll back to: 288 blocks, but none whose undo data was dropped before a roll-back."""
+        return max(self._undo_floor, self.last_block - UNDO_DEPTH)
+
     def rollback_to(self, height: int) -> None:
-        """Undo every block above height, at most the last 288; InvalidInput for any other height."""
-        lowest = max(self.params.first_block - 1, self.last_block - UNDO_DEPTH)
+        """Undo every block above height; InvalidInput unless it lies between lowest_rollback and last_block."""
+        lowest = self.lowest_rollback
         if not lowest <= height <= self.last_block:
             raise InvalidInput("roll-back height", height, f"{lowest} to {self.last_block}")
-        self.connection.execute("BEGIN")
-        try:
-            self._undo(height)
-            self.connection.execute("COMMIT")
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
         self._namespaces.clear()
+        self._undo_floor = lowest
+        with self._transaction():
+            self._undo(height)
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('undo_floor', ?)", (str(lowest),))
         self._hashes.truncate(height)
 
     def _undo(self, height: int) -> None:
@@ -218,22 +206,22 @@ class State:
         execute("DELETE FROM preorders WHERE block_number > ?", (height,))
         for table in ("history", "chainstate", "snapshots"):
             execute(f"DELETE FROM {table} WHERE block_id > ?", (height,))
-        entries = execute(
-            "SELECT source, key, old FROM undo WHERE block_id > ? ORDER BY number DESC", (height,)
-        ).fetchall()
-        for source, key, old in entries:
-            column = {"name_records": "name", "namespaces": "namespace_id", "keychains": "namespace_id"}.get(source)
-            values: Any = None if old is None else json.loads(old)
-            if column is None:  # a consumed preorder, whose row moved to the history
-                preorder = Preorder(*values)
-                execute("DELETE FROM history WHERE txid = ? AND op IN ('?', '*')", (preorder.txid,))
-                if preorder.block_number <= height:
-                    execute(_ADD_PREORDER, values)
-            elif values is None:
-                execute(f"DELETE FROM {source} WHERE {column} = ?", (key,))
+        query = "SELECT source, key, old FROM undo WHERE block_id > ? ORDER BY block_id DESC, number DESC"
+        for source, key, old in execute(query, (height,)).fetchall():
+            if source == "preorders":
+                self._undo_preorder(Preorder(*orjson.loads(old)), height)
+            elif old is None:
+                execute(f"DELETE FROM {source} WHERE {rows.KEYS[source]} = ?", (key,))
             else:
-                execute(_PUT_NAME if source == "name_records" else _PUT_NAMESPACE, values)
+                execute(rows.PUT_NAME if source == "name_records" else rows.PUT_NAMESPACE, orjson.loads(old))
         execute("DELETE FROM undo WHERE block_id > ?", (height,))
+
+    def _undo_preorder(self, preorder: Preorder, height: int) -> None:
+        """Put a preorder back that was dropped with its hash; if it was the one consumed, its row is in the history."""
+        place = (preorder.block_number, preorder.vtxindex)
+        self.connection.execute("DELETE FROM history WHERE block_id = ? AND vtxindex = ?", place)
+        if preorder.block_number <= height:
+            self.connection.execute(rows.ADD_PREORDER, rows.preorder_values(preorder))
 
     # Writes
 
@@ -243,23 +231,24 @@ class State:
         if accepted.preorder is not None:
             hash_ = accepted.preorder.preorder_hash
             for spent in self.preorders(hash_):
-                self._remember("preorders", hash_, _preorder_values(spent))
+                self._remember("preorders", hash_, rows.preorder_values(spent))
             execute("DELETE FROM preorders WHERE preorder_hash = ?", (hash_,))
         record = accepted.record
         if isinstance(record, Name):
             old = self.name(record.name)
-            self._remember("name_records", record.name, None if old is None else _name_values(old))
-            execute(_PUT_NAME, _name_values(record))
+            self._remember("name_records", record.name, None if old is None else rows.name_values(old))
+            execute(rows.PUT_NAME, rows.name_values(record))
+            self._names[record.name] = record
         elif isinstance(record, Namespace):
             before = self.namespace(record.namespace_id)
-            self._remember("namespaces", record.namespace_id, None if before is None else _namespace_values(before))
-            execute(_PUT_NAMESPACE, _namespace_values(record))
+            self._remember("namespaces", record.namespace_id, None if before is None else rows.namespace_values(before))
+            execute(rows.PUT_NAMESPACE, rows.namespace_values(record))
             self._namespaces[record.namespace_id] = record
         elif isinstance(record, Preorder):
-            execute(_ADD_PREORDER, _preorder_values(record))
+            execute(rows.ADD_PREORDER, rows.preorder_values(record))
         assert self._height is not None, "only a block in progress is written to"
         for row in history_rows(accepted, self._height):
-            execute(_ADD_HISTORY, _history_values(row))
+            execute(rows.ADD_HISTORY, rows.history_values(row))
         if accepted.keychain is not None:
             self.write_keychain(accepted.keychain)
 
@@ -275,33 +264,48 @@ class State:
         self.connection.execute("INSERT INTO chainstate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def _remember(self, source: str, key: str, old: tuple[Any, ...] | None) -> None:
-        self.connection.execute(_UNDO, (self._height, source, key, None if old is None else json.dumps(old)))
+        entry = (self._height, self._undo_entries, source, key, None if old is None else orjson.dumps(old).decode())
+        self.connection.execute(rows.ADD_UNDO, entry)
+        self._undo_entries += 1
 
     # Look-ups: what the Reader protocol of the rules asks for
 
     def name(self, name: str) -> Name | None:
         """The row of a full name."""
-        row = self.connection.execute(_NAME, (name,)).fetchone()
-        return _to_name(row) if row else None
+        if name in self._names:
+            return self._names[name]
+        row = self.connection.execute(rows.NAME, (name,)).fetchone()
+        record = rows.to_name(row) if row else None
+        if self._height is not None:
+            self._names[name] = record
+        return record
 
     def namespace(self, namespace_id: str) -> Namespace | None:
         """The row of a namespace."""
-        if namespace_id not in self._namespaces:
-            row = self.connection.execute(_NAMESPACE, (namespace_id,)).fetchone()
-            self._namespaces[namespace_id] = _to_namespace(row) if row else None
-        return self._namespaces[namespace_id]
+        namespace = self._namespaces.get(namespace_id)
+        if namespace is None:
+            row = self.connection.execute(rows.NAMESPACE, (namespace_id,)).fetchone()
+            if row is None:
+                return None
+            namespace = self._namespaces[namespace_id] = rows.to_namespace(row)
+        return namespace
 
     def names_of(self, sender: str) -> list[Name]:
         """Unrevoked rows whose owner is this script (hex), by name."""
-        return [_to_name(row) for row in self.connection.execute(_NAMES_OF, (sender,))]
+        return [rows.to_name(row) for row in self.connection.execute(rows.NAMES_OF, (sender,))]
+
+    def count_names_of(self, sender: str) -> int:
+        """How many names_of gives."""
+        (count,) = self.connection.execute(rows.COUNT_NAMES_OF, (sender,)).fetchone()
+        return int(count)
 
     def names_by_hash128(self, hash128: str) -> list[Name]:
         """Unrevoked rows with this name_hash128."""
-        return [_to_name(row) for row in self.connection.execute(_NAMES_BY_HASH128, (hash128,))]
+        return [rows.to_name(row) for row in self.connection.execute(rows.NAMES_BY_HASH128, (hash128,))]
 
     def names_by_preorder_hash(self, hash_: str) -> list[Name]:
         """Rows whose registration consumed this preorder hash."""
-        return [_to_name(row) for row in self.connection.execute(_NAMES_BY_PREORDER, (hash_,))]
+        return [rows.to_name(row) for row in self.connection.execute(rows.NAMES_BY_PREORDER, (hash_,))]
 
     def namespace_has_preorder_hash(self, hash_: str) -> bool:
         """Whether any namespace row has this preorder hash."""
@@ -310,7 +314,7 @@ class State:
 
     def preorders(self, hash_: str) -> list[Preorder]:
         """Rows with this hash, by (block_number, txid)."""
-        return [Preorder(*row) for row in self.connection.execute(_PREORDERS, (hash_,))]
+        return [Preorder(*row) for row in self.connection.execute(rows.PREORDERS, (hash_,))]
 
     def keychain(self, namespace_id: str) -> frozenset[str] | None:
         """The importers' addresses of a namespace, None before its first import."""
@@ -335,9 +339,15 @@ class State:
         return height
 
 
+def _fill(connection: sqlite3.Connection, params: Params) -> None:
+    """The tables, and the rows that stand before the first block."""
+    for statement in filter(str.strip, TABLES.split(";")):
+        connection.execute(statement)
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", _meta(params).items())
+    heights = range(params.first_block - _GENESIS_ROWS, params.first_block)
+    genesis = ((height, None, params.genesis_consensus_hash, None) for height in heights)
+    connection.executemany("INSERT INTO snapshots VALUES (?, ?, ?, ?)", genesis)
+
+
 def _meta(params: Params) -> dict[str, str]:
-    return {
-        "schema": str(SCHEMA_VERSION),
-        "network": params.network.name,
-        "first_block": str(params.first_block),
-    }
+    return {"network": params.network.name, "first_block": str(params.first_block)}
