@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
-from bns.bitcoin.block import parse_header
-from bns.bitcoin.transaction import txid_to_hex
+from bns.api.records import view
 from bns.engine import Block, Engine
 from bns.errors import BnsError, InvalidInput
 from bns.state.store import State
-from bnslab.divergence import side_by_side
+from bns.subdomains.offchain import Offchain
+from bns.zonefiles.store import MemoryZonefiles
+from bnslab.answers import Answers, AnswersDiffer
+from bnslab.divergence import NOTHING, first_difference
 from bnslab.errors import LabError
-from bnslab.fixtures import SUFFIX, Fixture, load
+from bnslab.fixtures import SUFFIX, CorruptFixture, Fixture, load
 from bnslab.tables import TableDifference, compare_tables
+from bnslab.verdicts import rule_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from bns.engine import Receipt
+    from bnslab.fixtures import Expected
 
-PARTS = ("consensus", "tables")
+PARTS = ("consensus", "tables", "rpc", "rest")
 """What can be compared."""
 
 
@@ -28,8 +34,7 @@ class Difference(LabError):
     """A fixture and the core disagree: what, where, and both values."""
 
     def __init__(self, what: str, where: str, expected: object, actual: object, more: str = "") -> None:
-        text = f"{what}: {where}: expected {expected} got {actual}"
-        super().__init__(text + (f"\n{more}" if more else ""))
+        super().__init__(f"{what}: {where}: expected {expected} got {actual}" + (f" ({more})" if more else ""))
 
 
 class Verdict(NamedTuple):
@@ -53,34 +58,45 @@ def find_fixtures(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def consume(path: Path, parts: Sequence[str] = PARTS) -> Verdict:
-    """Replay one chain file and compare the parts asked for."""
+def consume(path: Path, parts: Sequence[str] = PARTS, way: str = "calls") -> Verdict:
+    """Replay one chain file and compare the parts asked for; without an expected part, loading it is all.
+
+    way is how answers are asked for: one of bnslab.answers.WAYS.
+    """
     name = path.name.removesuffix(SUFFIX)
     try:
         fixture = load(path)
-        if fixture.expected is None:
-            check_links(fixture)
-        else:
-            compare(fixture, parts)
+        if fixture.expected is not None:
+            compare(fixture, parts, way)
+    except CorruptFixture as error:
+        return Verdict(name, f"file: {error.problem}")
     except (LabError, BnsError) as error:
         return Verdict(name, str(error))
     return Verdict(name, None)
 
 
-def compare(fixture: Fixture, parts: Sequence[str]) -> None:
+def compare(fixture: Fixture, parts: Sequence[str], way: str = "calls") -> None:
     """Index the chain of a fixture and compare; Difference at the first that is found."""
     state = State.memory(fixture.params)
+    offchain = Offchain(state, MemoryZonefiles())
     try:
-        for receipt in replay(fixture, state):
-            if "consensus" in parts:
-                _compare_consensus(fixture, receipt)
-        expected_tip = fixture.expected.tip if fixture.expected is not None else fixture.tip
-        if state.last_block != expected_tip:
-            raise Difference("consensus", "last block", expected_tip, state.last_block)
-        if "tables" in parts and fixture.expected is not None:
-            compare_tables(fixture.expected, state)
-    except TableDifference as difference:
-        raise Difference("tables", difference.where, difference.expected, difference.actual) from None
+        with Answers(fixture, view(state, offchain), parts, way) as answers:
+            for receipt in replay(fixture, state):
+                offchain.follow()
+                if "consensus" in parts:
+                    _compare_consensus(fixture, receipt)
+                answers.after_block(receipt.height)
+                _hand_over(fixture, receipt.height, offchain)
+            expected_tip = fixture.expected.tip if fixture.expected is not None else fixture.tip
+            if state.last_block != expected_tip:
+                raise Difference("consensus", "last block", expected_tip, state.last_block)
+            if "tables" in parts and fixture.expected is not None:
+                _compare_tables(fixture.expected, state)
+            answers.at_end()
+    except AnswersDiffer as error:
+        first = error.first
+        more = f"in all: {error.summary}"
+        raise Difference(first.call, first.moment, first.expected, first.actual, more) from None
     finally:
         state.close()
 
@@ -91,15 +107,32 @@ def replay(fixture: Fixture, state: State) -> Iterator[Receipt]:
     outputs = fixture.outputs()
     for block in fixture.blocks:
         if block.height >= fixture.params.first_block:
-            yield engine.apply(Block(block.height, bytes.fromhex(block.raw), outputs.find))
+            try:
+                receipt = engine.apply(Block(block.height, bytes.fromhex(block.raw), outputs.find))
+            except BnsError as error:
+                raise Difference("consensus", f"block {block.height}", "a block to index", repr(error)) from None
+            yield receipt
 
 
-def check_links(fixture: Fixture) -> None:
-    """A chain file without an expected part, such as a base chain: its blocks must follow each other."""
-    for before, block in zip(fixture.blocks, fixture.blocks[1:], strict=False):
-        previous = txid_to_hex(parse_header(bytes.fromhex(block.raw)).previous)
-        if previous != before.hash:
-            raise Difference("chain", f"block {block.height}", before.hash, previous)
+def _hand_over(fixture: Fixture, height: int, offchain: Offchain) -> None:
+    """Give the node the zone files that came after a block; they must be saved, or not, as they were."""
+    for number, entry in enumerate(fixture.zonefiles):
+        if entry.after_height == height:
+            try:
+                saved = int(offchain.put(base64.b64decode(entry.base64)))
+            except ValueError:
+                raise Difference("zone files", f"zonefiles[{number}].base64", "base64", entry.base64[:40]) from None
+            if entry.saved is not None and entry.saved != saved:
+                raise Difference("zone files", f"zonefiles[{number}].saved", entry.saved, saved)
+
+
+def _compare_tables(expected: Expected, state: State) -> None:
+    try:
+        compare_tables(expected, state)
+    except TableDifference as difference:
+        raise Difference("tables", difference.where, difference.expected, difference.actual) from None
+    except (LookupError, TypeError, ValueError, AttributeError, sqlite3.Error) as error:
+        raise Difference("tables", "members of the expected part", "golden format 1", repr(error)) from error
 
 
 def _compare_consensus(fixture: Fixture, receipt: Receipt) -> None:
@@ -107,11 +140,14 @@ def _compare_consensus(fixture: Fixture, receipt: Receipt) -> None:
     assert expected is not None, "only fixtures are compared"
     wanted = fixture.serialized_ops(height)
     # the hash does not depend on the order, but the reference's list is in it
-    if list(receipt.serialized) != wanted and (wanted or expected.serialized_ops):
-        more = side_by_side(wanted, receipt.serialized)
-        rejected = "\n".join(f"rejected {r.txid}: {r.reason.name} ({r.detail})" for r in receipt.rejected)
-        more = f"{more}\n{rejected}" if rejected else more
-        raise Difference("consensus", f"block {height} operations", len(wanted), len(receipt.serialized), more)
+    difference = first_difference(wanted, receipt.serialized) if expected.serialized_ops else None
+    if difference is not None:
+        more = [difference.fields] if difference.fields else []
+        more.append(f"here: {rule_behind(difference.expected or difference.actual or '', receipt)}")
+        raise Difference(
+            "consensus", f"block {height} operations", difference.expected or NOTHING, difference.actual or NOTHING,
+            "; ".join(more),
+        )  # fmt: skip
     pairs: list[tuple[str, object, object]] = [
         ("ops hash", expected.ops_hashes.get(str(height), receipt.ops_hash), receipt.ops_hash),
         ("consensus hash", fixture.consensus_hash(height), receipt.consensus_hash),
@@ -124,11 +160,13 @@ def _compare_consensus(fixture: Fixture, receipt: Receipt) -> None:
             raise Difference("consensus", f"block {height} {what}", value, actual)
 
 
-def consume_all(paths: Sequence[Path], parts: Sequence[str], report: Callable[[Verdict], None]) -> tuple[int, int]:
+def consume_all(
+    paths: Sequence[Path], parts: Sequence[str], report: Callable[[Verdict], None], way: str = "calls"
+) -> tuple[int, int]:
     """Consume every file, in order; how many passed and failed."""
     passed = failed = 0
     for path in paths:
-        verdict = consume(path, parts)
+        verdict = consume(path, parts, way)
         report(verdict)
         if verdict.failure is None:
             passed += 1

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bns.bitcoin.block import block_hash
-from bns.bitcoin.transaction import ParseError, parse_transaction
+from bns.bitcoin.block import parse_header, read_transactions
+from bns.bitcoin.hashes import merkle_root
+from bns.bitcoin.transaction import ParseError, parse_transaction, txid_to_hex
+from bns.errors import InvalidInput
 from bns.params import Params
 from bnslab.errors import LabError
 from bnslab.outputs import Outputs
@@ -76,6 +78,8 @@ class Expected(msgspec.Struct, frozen=True):
     namespaces: msgspec.Raw = _ABSENT
     preorders: msgspec.Raw = _ABSENT
     tables: msgspec.Raw = _ABSENT
+    subdomains: msgspec.Raw = _ABSENT
+    atlas_zonefile_inventory: str | None = None
     rpc: msgspec.Raw = _ABSENT
     rest: msgspec.Raw = _ABSENT
     per_block: msgspec.Raw = _ABSENT
@@ -140,10 +144,10 @@ def load(path: Path) -> Fixture:
         data = path.read_bytes()
         text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
         fixture = _decoder.decode(text)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise CorruptFixture(path, f"damaged gzip data: {error}") from None
     except OSError as error:
         raise CorruptFixture(path, f"cannot be read: {error.strerror or error}") from None
-    except (EOFError, zlib.error) as error:
-        raise CorruptFixture(path, f"damaged gzip data: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptFixture(path, f"not golden format 1: {error}") from None
     _validate(path, fixture)
@@ -152,21 +156,50 @@ def load(path: Path) -> Fixture:
 
 def _validate(path: Path, fixture: Fixture) -> None:
     if fixture.format != FORMAT:
-        raise CorruptFixture(path, f"format: expected {FORMAT}, got {fixture.format}")
+        raise CorruptFixture(path, f"format: expected {FORMAT} got {fixture.format}")
     if not fixture.blocks:
-        raise CorruptFixture(path, "blocks: expected at least one")
+        raise CorruptFixture(path, "blocks: expected at least one got none")
+    previous = None
     for position, block in enumerate(fixture.blocks):
         height = fixture.blocks[0].height + position
         if block.height != height:
-            raise CorruptFixture(path, f"blocks[{position}].height: expected {height}, got {block.height}")
+            raise CorruptFixture(path, f"blocks[{position}].height: expected {height} got {block.height}")
+        _validate_block(path, block, previous)
+        previous = block.hash
+    for txid, raw in fixture.prevouts.items():
         try:
-            actual = block_hash(bytes.fromhex(block.raw))
+            actual = parse_transaction(bytes.fromhex(raw)).txid
         except (ValueError, ParseError) as error:
-            raise CorruptFixture(path, f"block {height}: raw: {error}") from None
-        if actual != block.hash:
-            raise CorruptFixture(path, f"block {height}: hash: expected {actual} from its bytes, got {block.hash}")
-    if fixture.expected is not None and fixture.first_block is None:
-        raise CorruptFixture(path, "first_block: expected beside an expected part")
+            raise CorruptFixture(path, f"prevouts {txid}: {error}") from None
+        _require_equal(path, f"txid of prevouts {txid}", actual, txid)
+    if fixture.expected is not None:
+        _validate_rules(path, fixture)
+
+
+def _validate_block(path: Path, block: BlockEntry, previous: str | None) -> None:
+    try:
+        raw = bytes.fromhex(block.raw)
+        header, transactions = parse_header(raw), read_transactions(raw)
+        root = merkle_root([transaction.txid_bytes for transaction in transactions])
+    except (ValueError, ParseError) as error:
+        raise CorruptFixture(path, f"block {block.height} raw: {error}") from None
+    _require_equal(path, f"block {block.height} Merkle root", txid_to_hex(root), txid_to_hex(header.merkle_root))
+    _require_equal(path, f"block {block.height} hash", txid_to_hex(header.hash), block.hash)
+    if previous is not None:
+        _require_equal(path, f"block {block.height} previous block", previous, txid_to_hex(header.previous))
+
+
+def _validate_rules(path: Path, fixture: Fixture) -> None:
+    try:
+        first_block = fixture.params.first_block
+    except InvalidInput as error:
+        raise CorruptFixture(path, f"env: {error}") from None
+    _require_equal(path, "first_block", first_block, fixture.first_block)
+
+
+def _require_equal(path: Path, where: str, expected: object, actual: object) -> None:
+    if expected != actual:
+        raise CorruptFixture(path, f"{where}: expected {expected} got {actual}")
 
 
 def make(

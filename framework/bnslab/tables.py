@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-COMPARED = ("history", "name_records", "namespaces", "chainstate", "snapshots")
-"""Tables of the fixture that the core has too; rows in no particular order."""
+COMPARED = {
+    **{table: table for table in ("history", "name_records", "namespaces", "chainstate", "snapshots")},
+    "atlas_zonefiles": "atlas_zonefiles",
+    "subdomains.subdomain_records": "subdomain_records",
+}
+"""Tables of the fixture, and those of the core with the same rows; in no particular order."""
 
 
 class TableDifference(Exception):
@@ -33,15 +37,26 @@ class TableDifference(Exception):
 
 
 def compare_tables(expected: Expected, state: State) -> None:
-    """Raise TableDifference at the first difference in rows, records, histories or operations of a block."""
+    """Raise TableDifference at the first difference in rows, records, histories or operations of a block.
+
+    The state has the tables of a bns.subdomains.offchain.Offchain too.
+    """
     for name, table in _members(expected.tables).items():
         if name in COMPARED:
             rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-            _compare_rows(name, rows, _rows(state, name, table["columns"]))
+            _compare_rows(name, rows, _rows(state, COMPARED[name], table["columns"]))
     if preorders := _decoded(expected.preorders):
         _compare_rows("preorders", preorders, _rows(state, "preorders", list(preorders[0])))
     elif expected.preorders:
         _compare_rows("preorders", [], _rows(state, "preorders", ["preorder_hash"]))
+    if expected.subdomains:
+        subdomains = _decoded(expected.subdomains)
+        columns = list(subdomains[0]) if subdomains else ["fully_qualified_subdomain"]
+        _compare_rows("subdomains", subdomains, _rows(state, "subdomain_records", columns))
+    if expected.atlas_zonefile_inventory is not None:
+        present = state.connection.execute("SELECT present FROM atlas_zonefiles ORDER BY inv_index")
+        inventory = "".join(str(bit) for (bit,) in present)
+        _compare("atlas_zonefile_inventory", "bits", expected.atlas_zonefile_inventory, inventory)
     for name, record in _members(expected.names).items():
         _compare("names", name, record, _final_record(state, "name_records", "name", name))
     for id_, record in _members(expected.namespaces).items():

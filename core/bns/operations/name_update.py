@@ -11,6 +11,7 @@ from bns.operations.names import name_consensus_hash
 
 if TYPE_CHECKING:
     from bns.operations.records import Name
+    from bns.operations.view import View
     from bns.params import Epoch
 
 
@@ -42,10 +43,10 @@ class NameUpdate:
     def check(self, scope: Scope) -> Accepted:
         """C1, C2, C4 and C7 (C2 implies the others)."""
         view = scope.view
-        owned = view.names_of(self.carrier.sender)
-        if len(owned) > view.params.max_names_per_sender:
-            raise Rejected(Reason.TOO_MANY_NAMES, f"{self.carrier.sender} has {len(owned)}")
-        name, consensus_hash = self._resolve(owned, view.valid_consensus_hashes)
+        most = view.params.max_names_per_sender
+        if view.has_names(self.carrier.sender, most + 1):
+            raise Rejected(Reason.TOO_MANY_NAMES, f"{self.carrier.sender} has more than {most}")
+        name, consensus_hash = self._resolve(view)
         view.require_ready(name.namespace_id)
         if view.is_in_grace(name, view.height):
             raise Rejected(Reason.NAME_IN_GRACE_PERIOD, f"{name.name} at block {view.height}")
@@ -59,10 +60,13 @@ class NameUpdate:
         )
         return Accepted(self, record, {"name_consensus_hash": self.name_consensus_hash})
 
-    def _resolve(self, owned: list[Name], consensus_hashes: tuple[str, ...]) -> tuple[Name, str]:
+    def _resolve(self, view: View) -> tuple[Name, str]:
         """The only pair that hashes to what was sent; most senders take one of the latest hashes."""
-        for consensus_hash in reversed(consensus_hashes):
-            for name in owned:
-                if name_consensus_hash(name.name, consensus_hash) == self.name_consensus_hash:
-                    return name, consensus_hash
+        names = view.reader.names_of(self.carrier.sender)
+        for consensus_hash in reversed(view.valid_consensus_hashes):
+            for name in names:
+                if name_consensus_hash(name, consensus_hash) == self.name_consensus_hash:
+                    record = view.name(name)
+                    if record is not None:
+                        return record, consensus_hash
         raise Rejected(Reason.NO_SUCH_NAME, f"{self.carrier.address}: {self.name_consensus_hash}")

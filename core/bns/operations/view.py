@@ -24,11 +24,8 @@ class Reader(Protocol):
     def namespace(self, namespace_id: str) -> Namespace | None:
         """The row of a namespace."""
 
-    def names_of(self, sender: str) -> Sequence[Name]:
-        """Unrevoked rows whose owner is this script (hex)."""
-
-    def count_names_of(self, sender: str) -> int:
-        """How many rows names_of gives."""
+    def names_of(self, sender: str) -> Sequence[str]:
+        """The names of unrevoked rows whose owner is this script (hex), expired ones included."""
 
     def names_by_hash128(self, hash128: str) -> Sequence[Name]:
         """Unrevoked rows with this name_hash128."""
@@ -97,14 +94,11 @@ class View:
         """The row, expired or not (`get_name_any`)."""
         return self.reader.name(name)
 
-    def names_of(self, sender: str) -> list[Name]:
-        """Visible, unrevoked names of a script (hex)."""
+    def has_names(self, sender: str, count: int) -> bool:
+        """Whether a script (hex) owns at least so many names that are visible and not revoked."""
         self.epoch(self.last)
-        return [name for name in self.reader.names_of(sender) if self.is_visible(name, self.last)]
-
-    def count_names_of(self, sender: str) -> int:
-        """How many names a script (hex) owns."""
-        return len(self.names_of(sender))
+        names = self.reader.names_of(sender)
+        return len(names) >= count and sum(self.name(name) is not None for name in names) >= count
 
     def name_by_hash128(self, hash128: str) -> Name | None:
         """The visible, unrevoked name with this hash."""

@@ -1,7 +1,7 @@
 """The file a state lives in: made in one step, looked at before it is touched, locked, its errors told apart.
 
-Blocks are transactions in SQLite's write-ahead log. With synchronous = NORMAL a killed process loses nothing that was
-committed, and a power cut at most the last few blocks, each of them whole.
+Blocks, or groups of them, are transactions in SQLite's write-ahead log. With synchronous = NORMAL a killed process
+loses nothing that was committed, and a power cut at most the last few transactions, each of them as a whole.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ REMEDY = "restore a backup, or index again into a new database"
 """What to do about a damaged file."""
 
 BUSY_SECONDS = 10.0
+"""How long to wait for another program that has locked the database, such as a backup."""
+
 _LOG_BYTES_KEPT = 32 << 20
 _CACHE_KIB = 16 << 10
 _NO_ROOM = 1 << 20

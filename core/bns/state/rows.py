@@ -24,8 +24,7 @@ PUT_NAMESPACE = _insert("namespaces", Namespace, replace=True)
 ADD_PREORDER = _insert("preorders", Preorder)
 ADD_HISTORY = _insert("history", HistoryRow)
 NAME = _select("name_records", Name, "name = ?")
-NAMES_OF = _select("name_records", Name, "sender = ? AND revoked = 0 ORDER BY name")
-COUNT_NAMES_OF = "SELECT count(*) FROM name_records WHERE sender = ? AND revoked = 0"
+NAMES_OF = "SELECT name FROM name_records WHERE sender = ? AND revoked = 0 ORDER BY name"
 NAMES_BY_HASH128 = _select("name_records", Name, "name_hash128 = ? AND revoked = 0 ORDER BY name")
 NAMES_BY_PREORDER = _select("name_records", Name, "preorder_hash = ?")
 NAMESPACE = _select("namespaces", Namespace, "namespace_id = ?")

@@ -165,9 +165,16 @@ class State:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 self._namespaces.clear()
-                # Only the file knows whether a commit that was interrupted has succeeded.
-                self._hashes.truncate(self._stored_last())
+                self._follow_file()
                 raise
+
+    def _follow_file(self) -> None:
+        """Read anew which hashes there are: only the file knows whether a commit that was interrupted has succeeded."""
+        last = self._stored_last()
+        self._hashes.truncate(max(last - UNDO_DEPTH, self.params.first_block - 1))
+        query = "SELECT consensus_hash FROM snapshots WHERE block_id > ? ORDER BY block_id"
+        for (hash_,) in self.connection.execute(query, (self._hashes.last,)):
+            self._hashes.append(hash_)
 
     def _stored_last(self) -> int:
         (last,) = self.connection.execute("SELECT max(block_id) FROM snapshots").fetchone()
@@ -290,14 +297,9 @@ class State:
             namespace = self._namespaces[namespace_id] = rows.to_namespace(row)
         return namespace
 
-    def names_of(self, sender: str) -> list[Name]:
-        """Unrevoked rows whose owner is this script (hex), by name."""
-        return [rows.to_name(row) for row in self.connection.execute(rows.NAMES_OF, (sender,))]
-
-    def count_names_of(self, sender: str) -> int:
-        """How many names_of gives."""
-        (count,) = self.connection.execute(rows.COUNT_NAMES_OF, (sender,)).fetchone()
-        return int(count)
+    def names_of(self, sender: str) -> list[str]:
+        """Names of unrevoked rows whose owner is this script (hex), ascending."""
+        return [name for (name,) in self.connection.execute(rows.NAMES_OF, (sender,))]
 
     def names_by_hash128(self, hash128: str) -> list[Name]:
         """Unrevoked rows with this name_hash128."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bns.api.records import NodeView
+from bns.api.records import view
 from bns.api.rest import rest_app
 from bns.engine import Block, Engine
 from bns.state.store import State
+from bns.subdomains.offchain import Offchain
+from bns.zonefiles.store import MemoryZonefiles
 from bnslab.http import AsgiClient
 
 if TYPE_CHECKING:
@@ -18,21 +20,23 @@ if TYPE_CHECKING:
 
 
 class InProcessNode:
-    """An engine on a state in memory, and its REST interface."""
+    """An engine on a state in memory, its zone files and subdomains, and its REST interface."""
 
     name = "inprocess"
 
     def __init__(self, params: Params, outputs: Outputs) -> None:
         self.params = params
         self.state = State.memory(params)
-        self.zonefiles: dict[str, bytes] = {}
+        self.offchain = Offchain(self.state, MemoryZonefiles())
         self._engine = Engine(params, self.state)
         self._outputs = outputs
-        self._client = AsgiClient(rest_app(NodeView(self.state, self.zonefiles.get)))
+        self._client = AsgiClient(rest_app(view(self.state, self.offchain)))
 
     def apply(self, height: int, raw: bytes) -> Receipt:
         """Index the next block."""
-        return self._engine.apply(Block(height, raw, self._outputs.find))
+        receipt = self._engine.apply(Block(height, raw, self._outputs.find))
+        self.offchain.follow()
+        return receipt
 
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""

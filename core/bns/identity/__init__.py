@@ -1,0 +1,1 @@
+"""Who a name stands for: decentralised identifiers (spec 04 section 8)."""

@@ -1,0 +1,215 @@
+"""What lives beside the chain: the zone files it announces, the subdomains in them (spec 04 sections 5.3 to 5.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from bns.subdomains.embedded import AllZonefiles
+from bns.subdomains.queries import SubdomainQueries
+from bns.subdomains.records import read_records
+from bns.subdomains.table import Row, SubdomainTable
+from bns.zonefiles.announcements import Announcements
+from bns.zonefiles.store import MAX_ZONEFILE_SIZE, zonefile_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bns.state.store import State
+    from bns.subdomains.records import SubdomainRecord
+    from bns.zonefiles.announcements import Announcement
+    from bns.zonefiles.store import Zonefiles
+
+SUBDOMAINS_FIRST_BLOCK = 478872
+"""Where a rebuild of the index of the main chain begins."""
+
+_WINDOW = 100
+_QUEUE_AT_ONCE = 1000
+_ANNOUNCED = (
+    "SELECT block_id, history_id, value_hash, txid FROM history WHERE block_id > ? AND value_hash IS NOT NULL "
+    "AND op IN (':', '::', '+', ';') ORDER BY block_id, vtxindex"
+)
+
+
+class Offchain:
+    """Zone file announcements and the subdomain index of a node, in the database of its state.
+
+    After the state has applied or rolled back blocks, follow does the same here; it may be called inside the state's
+    transaction (State.group). What it finds behind or ahead when it is made, it follows at once. Whoever calls from
+    several threads holds the node's lock. It is what bns.api asks of the Atlas of a node without peers.
+    """
+
+    def __init__(
+        self, state: State, zonefiles: Zonefiles, *, first_subdomain_block: int = SUBDOMAINS_FIRST_BLOCK
+    ) -> None:
+        self.zonefiles = AllZonefiles(state.connection, zonefiles)
+        self._state = state
+        self._first_subdomain_block = first_subdomain_block
+        self.announced = Announcements(state.connection)
+        self.subdomains = SubdomainQueries(state.connection, self.zonefiles, state.params.network)
+        self._table = SubdomainTable(state.connection)
+        self._followed = self.announced.last_block() or 0
+        self._tip: str | None = None
+        self._catch_up(just_opened=True)
+
+    # Blocks
+
+    def follow(self) -> None:
+        """Do what the state's blocks since the last call did: announcements, and zone files that waited for a block.
+
+        If the state was rolled back, that comes first; call it before the state grows again, or blocks are gone through
+        once more as far back as the state could have gone.
+        """
+        self._catch_up(just_opened=False)
+
+    def _catch_up(self, *, just_opened: bool) -> None:
+        state = self._state
+        last = state.last_block
+        with state.group():
+            if last < max(self._followed, self.announced.last_block() or 0, self._table.last_block()):
+                self.rollback_to(last)
+            elif self._tip is not None and self._tip != _hash_of(state, self._followed):
+                self.rollback_to(state.lowest_rollback)
+            announced: dict[int, list[tuple[str, str, str]]] = {}
+            for height, name, hash_, txid in state.connection.execute(_ANNOUNCED, (self._followed,)):
+                announced.setdefault(height, []).append((name, hash_, txid))
+            if last > self._followed and not just_opened:
+                announced.setdefault(last, [])  # blocks that announce nothing have the queue looked into too
+            for height, announcements in announced.items():
+                self._announce(height, announcements)
+                self._look_into_queue(height)
+        self._followed, self._tip = last, _hash_of(state, last)
+
+    def rollback_to(self, height: int) -> None:
+        """Make everything what it was after block `height`, apart from zone files: those are kept.
+
+        Zone files that came since are looked into again at the next block. As far as the state can be rolled back.
+        """
+        with self._state.group():
+            self.announced.truncate(height)
+            if not self._table.rollback_to(height):
+                self._rebuild(height)
+        self._followed, self._tip = min(self._followed, height), None
+
+    def reindex(self) -> None:
+        """Build the subdomain index anew from all zone files that are here: the canonical index. Spec 04 section 5.7.
+
+        The index that grows block by block can differ from it in which of several competing records it accepts, if
+        zone files came out of order.
+        """
+        with self._state.group():
+            self._rebuild(self._state.last_block)
+
+    def _announce(self, height: int, announcements: Sequence[tuple[str, str, str]]) -> None:
+        for name, hash_, txid in announcements:
+            present = self.zonefiles.get(hash_) is not None
+            self.announced.append(name, hash_, txid, height, present=present)
+            if present:
+                self._table.enqueue(hash_, height)
+
+    # Zone files
+
+    def put(self, data: bytes, /) -> bool:
+        """Keep a zone file, whose subdomains count from the next block on; False if no rule lets it in.
+
+        It must be announced, and have at most 40,960 bytes. Spec 05 section 6.1.
+        """
+        if len(data) > MAX_ZONEFILE_SIZE:
+            return False
+        hash_ = zonefile_hash(data)
+        height = self.announced.first_height(hash_)
+        if height is None:
+            return False
+        self.zonefiles.put(data)
+        with self._state.group():
+            self.announced.mark_present(hash_)
+            self._table.enqueue(hash_, height)
+        return True
+
+    def count(self) -> int:
+        """How many zone files were announced."""
+        return self.announced.count()
+
+    def announcements(self, first: int, last: int, offset: int, count: int) -> Sequence[Announcement]:
+        """Some of what was announced in the blocks first to last, by inv_index."""
+        return self.announced.between(first, last, offset, count)
+
+    def inventory(self) -> bytes:
+        """One bit for each announcement, the first one highest in the first byte: 1 if its zone file is here."""
+        return self.announced.inventory()
+
+    def peers(self, asking: str) -> Sequence[str]:
+        """Nobody: this is a node without peers."""
+        return ()
+
+    # Subdomains
+
+    def _look_into_queue(self, height: int) -> None:
+        """Look into all zone files, from the one that arrived on, of every name for which one did. Section 5.4."""
+        queue = self._table.queued(_QUEUE_AT_ONCE)
+        if not queue:
+            return
+        first: dict[str, int] = {}
+        for entry in queue:
+            for announcement in self.announced.by_hash(entry.zonefile_hash):
+                if announcement.block_height == entry.block_height:
+                    first[announcement.name] = min(entry.block_height, first.get(announcement.name, height))
+        found = [announcement for name, start in first.items() for announcement in self.announced.of_name(name, start)]
+        for batch in _batches(self._read(sorted(found))):
+            self._settle(height, batch)
+        self._table.dequeue(height, queue)
+
+    def _rebuild(self, height: int) -> None:
+        self._table.wipe(height)
+        for first in range(self._first_subdomain_block, height + 1, _WINDOW):
+            self._settle(height, self._read(self.announced.between(first, first + _WINDOW - 1)))
+
+    def _read(self, announcements: Iterable[Announcement]) -> list[_Carrier]:
+        carriers = []
+        for announcement in announcements:
+            data = self.zonefiles.get(announcement.zonefile_hash)
+            if data is not None:
+                carriers.append(_Carrier(announcement, read_records(announcement.name, data)))
+        return carriers
+
+    def _settle(self, height: int, carriers: Iterable[_Carrier]) -> None:
+        arrivals: dict[str, list[Row]] = {}
+        for carrier in carriers:
+            for record in carrier.records:
+                hash_ = self.zonefiles.embed(record.zonefile)
+                arrivals.setdefault(record.name, []).append(_row(carrier.announcement, record, hash_))
+        for name, rows in arrivals.items():
+            self._table.settle(height, name, rows)
+
+
+class _Carrier(NamedTuple):
+    """A zone file that is here, where it was announced, and the subdomain records in it."""
+
+    announcement: Announcement
+    records: list[SubdomainRecord]
+
+
+def _batches(carriers: Sequence[_Carrier]) -> Iterator[list[_Carrier]]:
+    """What is settled together: for each subdomain in turn the zone files it is in, but none a second time."""
+    by_subdomain: dict[str, list[_Carrier]] = {}
+    for carrier in carriers:
+        for record in carrier.records:
+            by_subdomain.setdefault(record.name, []).append(carrier)
+    done: set[str] = set()
+    for found in by_subdomain.values():
+        batch = [carrier for carrier in found if carrier.announcement.zonefile_hash not in done]
+        if batch:
+            yield batch
+            done.update(carrier.announcement.zonefile_hash for carrier in batch)
+
+
+def _hash_of(state: State, height: int) -> str | None:
+    snapshot = state.snapshot(height)
+    return None if snapshot is None else snapshot.block_hash
+
+
+def _row(carrier: Announcement, record: SubdomainRecord, hash_: str) -> Row:
+    return Row(
+        record.name, record.domain, record.sequence, record.owner, hash_, record.signature,
+        carrier.block_height, carrier.zonefile_hash, carrier.inv_index, record.offset, carrier.txid,
+        ",".join(map(str, record.missing)), 0, record.resolver, record.digest,
+    )  # fmt: skip
