@@ -2,37 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+NOTHING = "no such operation"
+
+
+class OperationDifference(NamedTuple):
+    """An operation that only one list has, or None; what tells the two apart."""
+
+    expected: str | None
+    actual: str | None
+    fields: str = ""
+
+
+def first_difference(expected: Sequence[str], actual: Sequence[str]) -> OperationDifference | None:
+    """The first operations that are on one side only, else the first pair in another order; None for equal lists."""
+    if list(expected) == list(actual):
+        return None
+    missing = next((text for text in expected if expected.count(text) > actual.count(text)), None)
+    surplus = next((text for text in actual if actual.count(text) > expected.count(text)), None)
+    if missing is None and surplus is None:
+        missing, surplus = next((a, b) for a, b in zip(expected, actual, strict=True) if a != b)
+        return OperationDifference(missing, surplus, "the same operations in another order")
+    if missing is None or surplus is None:
+        return OperationDifference(missing, surplus)
+    return OperationDifference(missing, surplus, _fields(missing, surplus))
+
 
 def side_by_side(expected: Sequence[str], actual: Sequence[str]) -> str:
-    """The first operation that is on one side only, or the first pair that differs, with the differing fields."""
-    missing = [text for text in expected if text not in actual]
-    extra = [text for text in actual if text not in expected]
-    if not missing and not extra:
-        return "the operations are equal: an earlier block differs, or their order"
-    if missing and extra:
-        return f"expected {missing[0]}\nactual   {extra[0]}\n{_fields(missing[0], extra[0])}"
-    return f"missing  {missing[0]}" if missing else f"surplus  {extra[0]}"
+    """The first difference on two lines, and on a third what it is."""
+    difference = first_difference(expected, actual)
+    if difference is None:
+        return "the operations are equal: an earlier block differs"
+    lines = [f"expected {difference.expected or NOTHING}", f"actual   {difference.actual or NOTHING}"]
+    return "\n".join([*lines, *filter(None, [difference.fields])])
 
 
 def _fields(expected: str, actual: str) -> str:
     one, other = parse_items(expected), parse_items(actual)
     pairs = [(i, a, b) for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
-    shown = ", ".join(f"field {i}: {a!r} against {b!r}" for i, a, b in pairs)
-    return f"differ in {shown or 'the number of fields'}"
+    shown = [f"field {i}: {a!r} against {b!r}" for i, a, b in pairs]
+    if len(one) != len(other):
+        shown.append(f"{len(one)} fields against {len(other)}")
+    return f"differ in {', '.join(shown) or 'the lengths that are written before the fields'}"
 
 
 def parse_items(serialized: str) -> list[str]:
-    """The items of a serialized operation, its opcode first (spec 01 section 9)."""
+    """The items of a serialized operation, its opcode first (spec 01 section 9); what is malformed ends the list."""
     items = [serialized[:1]]
     rest = serialized[2:]
     while rest:
-        length, _, rest = rest.partition(":")
-        size = int(length)
-        items.append(rest[:size])
-        rest = rest[size + 1 :]
+        length, colon, tail = rest.partition(":")
+        if not colon or not (length.isascii() and length.isdigit()):
+            return [*items, rest]
+        size = int(length[:_LONGEST_LENGTH])
+        items.append(tail[:size])
+        rest = tail[size + 1 :]
     return items
+
+
+_LONGEST_LENGTH = 9

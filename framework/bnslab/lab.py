@@ -11,8 +11,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from bns.bitcoin.script import op_return
-from bns.errors import InvalidInput
-from bns.operations.names import is_name, is_namespace_id, namespace_of
+from bns.errors import InvalidInput, Reason
+from bns.operations.names import namespace_of
 from bns.operations.prices import burn_address, fee_address, name_price
 from bnslab import transactions as drafts
 from bnslab.chain.factory import BaseChain, BlockFactory
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from bns.bitcoin.transaction import Transaction, TxOut
     from bns.engine import Receipt
-    from bns.errors import Reason
     from bns.operations.records import Namespace
     from bns.params import Epoch, Params
     from bnslab.chain.base import ChainBackend
@@ -65,13 +64,13 @@ class Lab:
         self.trace = Trace()
         self.receipts: list[Receipt] = []
         self.sent: dict[str, Sent] = {}
+        self._tip = chain.begin(identity)
         self._outputs = Outputs(base.coins)
         self.node = make_node(params, self._outputs)
         self._ledger = Ledger()
         self.wallets = Wallets(self._ledger)
         self._faucet = Faucet(base, self._ledger)
         self._factory = BlockFactory.for_scenario(identity)
-        self._tip = chain.begin(identity)
         self._pending: list[Transaction] = []
         self._expected: Expected = ACCEPTED
 
@@ -113,8 +112,8 @@ class Lab:
 
     def mine_to(self, height: int) -> Receipt:
         """Make blocks up to a height above the present one; the receipt of the last."""
-        if height <= self.height:
-            raise InvalidInput("height to mine to", height, f"more than {self.height}")
+        if not isinstance(height, int) or height <= self.height:
+            raise InvalidInput("height to mine to", height, f"a whole number above {self.height}")
         return self.mine(height - self.height)
 
     def _mine_one(self) -> Receipt:
@@ -141,11 +140,21 @@ class Lab:
 
     # Wallets
 
-    def wallet(self, name: str, kind: str = "p2pkh", *, required: int = 1, total: int = 1) -> Wallet:
-        """The wallet of a name, made at its first mention: p2pkh, p2sh-multisig, p2sh-p2wpkh or p2sh-p2wsh."""
-        if name in self.wallets:
-            return self.wallets[name]
-        return self.wallets.create(name, kind, required=required, total=total)
+    def wallet(
+        self, name: str, kind: str | None = None, *, required: int | None = None, total: int | None = None
+    ) -> Wallet:
+        """The wallet of a name, made at its first mention: p2pkh, p2sh-multisig, p2sh-p2wpkh or p2sh-p2wsh.
+
+        required of total keys sign. Later mentions give the name alone or the same again; InvalidInput otherwise.
+        """
+        if name not in self.wallets:
+            required, total = 1 if required is None else required, 1 if total is None else total
+            return self.wallets.create(name, kind or "p2pkh", required=required, total=total)
+        wallet = self.wallets[name]
+        made = (str(wallet.kind), wallet.required, len(wallet.keys))
+        if any(new not in (None, old) for new, old in zip((kind, required, total), made, strict=True)):
+            raise InvalidInput(f"wallet {name!r}", (kind, required, total), f"{made} as before, or another name")
+        return wallet
 
     def fund(self, wallet: Wallet | str, satoshis: int) -> None:
         """Pay a wallet from the faucet, in the pending block. Operations fund their wallets by themselves."""
@@ -159,7 +168,12 @@ class Lab:
 
     @contextmanager
     def rejects(self, reason: Reason) -> Iterator[None]:
-        """Every operation sent inside must be rejected for this reason; what is pending at the end is mined."""
+        """Every operation sent inside must be rejected for this reason; what is pending at the end is mined.
+
+        InvalidInput if nothing is sent.
+        """
+        if not isinstance(reason, Reason):
+            raise InvalidInput("reason", reason, "a member of bnslab.Reason")
         with self._expecting(reason):
             yield
 
@@ -208,7 +222,7 @@ class Lab:
     ) -> Sent:
         """NAMESPACE_PREORDER. to will reveal it; the fee (satoshis) is the price unless given, and is burned."""
         wallet, reveal_wallet = self._wallet(by), self._wallet(to or by)
-        _require_namespace(namespace_id)
+        drafts.require_namespace(namespace_id)
         amount = self.next_epoch.namespace_prices.of(namespace_id) if fee is None else require_satoshis("fee", fee)
         output = pay(pay_to or burn_address(self.params), amount)
         hash_ = self._consensus_hash(consensus_hash)
@@ -224,19 +238,19 @@ class Lab:
         **prices: Any,  # noqa: ANN401
     ) -> Sent:
         """NAMESPACE_REVEAL. to imports and launches; the keywords are those of PriceFunction."""
-        _require_namespace(namespace_id)
+        drafts.require_namespace(namespace_id)
         recipient = pay(self._wallet(to or by).address)
         draft = drafts.reveal_namespace(namespace_id, recipient, PriceFunction(lifetime, **prices))
         return self.send(draft, self._wallet(by))
 
     def namespace_ready(self, namespace_id: str, by: Wallet | str) -> Sent:
         """NAMESPACE_READY."""
-        _require_namespace(namespace_id)
+        drafts.require_namespace(namespace_id)
         return self.send(drafts.launch_namespace(namespace_id), self._wallet(by))
 
     def name_import(self, name: str, by: Wallet | str, to: Wallet | str, *, value_hash: str = "00" * 20) -> Sent:
         """NAME_IMPORT. value_hash is 40 hex."""
-        _require_name(name)
+        drafts.require_name(name)
         recipient = pay(self._wallet(to).address)
         draft = drafts.import_name(name, recipient, require_hash("value hash", value_hash, 20))
         return self.send(draft, self._wallet(by))
@@ -265,7 +279,7 @@ class Lab:
     ) -> Sent:
         """NAME_PREORDER for a future owner. The fee (satoshis) and where it goes are right unless given."""
         wallet, owner = self._wallet(by), self._wallet(to or by)
-        _require_name(name)
+        drafts.require_name(name)
         hash_ = self._consensus_hash(consensus_hash)
         return self.send(drafts.preorder_name(name, wallet, owner.address, hash_, self._fee(name, fee, pay_to)), wallet)
 
@@ -273,7 +287,7 @@ class Lab:
         self, name: str, by: Wallet | str, *, to: Wallet | str | None = None, value_hash: str | None = None
     ) -> Sent:
         """NAME_REGISTRATION of a preordered name. value_hash is 40 hex, from epoch 3 on."""
-        _require_name(name)
+        drafts.require_name(name)
         owner = pay(self._wallet(to or by).address)
         return self.send(drafts.register_name(name, owner, _optional_hash(value_hash)), self._wallet(by))
 
@@ -288,14 +302,14 @@ class Lab:
         pay_to: str | None = None,
     ) -> Sent:
         """NAME_RENEWAL, from epoch 3 on also with a new owner or value hash (40 hex)."""
-        _require_name(name)
+        drafts.require_name(name)
         owner = pay(self._wallet(to or by).address)
         draft = drafts.renew_name(name, owner, _optional_hash(value_hash), self._fee(name, fee, pay_to))
         return self.send(draft, self._wallet(by))
 
     def update(self, name: str, by: Wallet | str, value_hash: str, *, consensus_hash: str | None = None) -> Sent:
         """NAME_UPDATE. value_hash is 40 hex."""
-        _require_name(name)
+        drafts.require_name(name)
         hash_ = require_hash("value hash", value_hash, 20)
         return self.send(drafts.update_name(name, hash_, self._consensus_hash(consensus_hash)), self._wallet(by))
 
@@ -309,14 +323,14 @@ class Lab:
         consensus_hash: str | None = None,
     ) -> Sent:
         """NAME_TRANSFER, with the value hash or without."""
-        _require_name(name)
+        drafts.require_name(name)
         hash_ = self._consensus_hash(consensus_hash)
         draft = drafts.transfer_name(name, pay(self._wallet(to).address), hash_, keep_data=keep_data)
         return self.send(draft, self._wallet(by))
 
     def revoke(self, name: str, by: Wallet | str) -> Sent:
         """NAME_REVOKE."""
-        _require_name(name)
+        drafts.require_name(name)
         return self.send(drafts.revoke_name(name), self._wallet(by))
 
     def announce(self, message_hash: str, by: Wallet | str) -> Sent:
@@ -357,7 +371,7 @@ class Lab:
 
     def price(self, name: str) -> int:
         """Satoshis to pay for a name in the pending block; InvalidInput if its namespace is unknown."""
-        _require_name(name)
+        drafts.require_name(name)
         namespace = self.node.state.namespace(namespace_of(name))
         if namespace is None:
             raise InvalidInput("namespace of the name", name, "one that was revealed")
@@ -374,16 +388,6 @@ class Lab:
 
     def _consensus_hash(self, given: str | None) -> str:
         return self.consensus_hash if given is None else require_hash("consensus hash", given, 16)
-
-
-def _require_name(name: str) -> None:
-    if not isinstance(name, str) or not is_name(name):
-        raise InvalidInput("name", name, "label.namespace in the characters 0-9 a-z - _, at most 37")
-
-
-def _require_namespace(namespace_id: str) -> None:
-    if not isinstance(namespace_id, str) or not is_namespace_id(namespace_id):
-        raise InvalidInput("namespace id", namespace_id, "1 to 19 of the characters 0-9 a-z - _")
 
 
 def _optional_hash(value_hash: str | None) -> str | None:

@@ -21,8 +21,8 @@ TRACE_LINES = 12
 LAB_KEY = pytest.StashKey["Lab"]()
 """The lab of an item, while and after it runs."""
 
-FAILED_KEY = pytest.StashKey[bool]()
-"""Set on an item whose call has failed."""
+PASSED_KEY = pytest.StashKey[bool]()
+"""Whether the function of an item came to its end without an exception."""
 
 
 class Reporting:
@@ -37,38 +37,42 @@ class Reporting:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Replace the traceback of an error made on purpose by what a scenario's author needs."""
         report = yield
-        if call.when == "call":
-            item.stash[FAILED_KEY] = report.failed
+        if call.when != "teardown":
+            item.stash[PASSED_KEY] = call.when == "call" and call.excinfo is None
         lab = item.stash.get(LAB_KEY, None)
-        if lab is None:
-            return report
-        if report.failed and call.excinfo is not None and isinstance(call.excinfo.value, LabError | BnsError):
-            report.longrepr = self._explain(item, lab, call.excinfo)
-        elif report.failed:
-            report.sections.append(("scenario", "\n".join(self._footer(item, lab))))
-        if call.when == "call" and self._config.getoption("--lab-trace"):
+        if report.failed and "lab" in getattr(item, "fixturenames", ()):
+            error = None if call.excinfo is None else call.excinfo.value
+            if call.excinfo is not None and isinstance(error, LabError | BnsError):
+                report.longrepr = self._explain(item, lab, call.excinfo)
+            else:
+                report.sections.append(("scenario", "\n".join(self._footer(item, lab))))
+        if call.when == "teardown" and lab is not None and self._config.getoption("--lab-trace"):
             self._write_trace(lab)
         return report
 
-    def _explain(self, item: pytest.Item, lab: Lab, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    def _explain(self, item: pytest.Item, lab: Lab | None, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
         error = excinfo.value
         text = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-        lines = [text]
-        here = [entry for entry in excinfo.traceback if Path(str(entry.path)) == item.path]
-        if here:
-            entry = here[-1]
-            source = str(entry.statement).strip()
-            lines.append(f"  scenario  {_relative(item)}:{entry.lineno + 1}: {source}")
-        return "\n".join([*lines, *self._footer(item, lab)])
+        return "\n".join([text, f"  scenario  {_place(item, excinfo)}", *self._footer(item, lab)])
 
-    def _footer(self, item: pytest.Item, lab: Lab) -> list[str]:
-        lines = [f"  trace     the last {TRACE_LINES} lines"]
-        lines += [f"    {line}" for line in lab.trace.last(TRACE_LINES)]
-        return [*lines, f"  replay    {self._replay_command(item, lab)}"]
+    def _footer(self, item: pytest.Item, lab: Lab | None) -> list[str]:
+        lines = [] if lab is None else lab.trace.last(TRACE_LINES)
+        shown = [f"  trace     the last {TRACE_LINES} lines", *(f"    {line}" for line in lines)] if lines else []
+        return [*shown, f"  replay    {self._replay_command(item, lab)}"]
 
-    def _replay_command(self, item: pytest.Item, lab: Lab) -> str:
-        program = "./lab run" if (self._config.rootpath / "lab").is_file() else "bnslab run"
-        return f"{program} {shlex.quote(item.nodeid)} --chain {lab.chain.name}"
+    def _replay_command(self, item: pytest.Item, lab: Lab | None) -> str:
+        option = self._config.getoption
+        chain = option("--chain") if lab is None else lab.chain.name
+        words = ["./lab" if (self._config.rootpath / "lab").is_file() else "bnslab", "run", item.nodeid]
+        words += ["--chain", chain] if chain else []
+        if chain == "bitcoind":
+            words += _where(option("--bitcoind"), option("--lab-cache"))
+        passed = [f"--lab-skip-check={name}" for name in option("--lab-skip-check")]
+        passed += ["--fill"] if option("--fill") else []
+        command = shlex.join([*words, *(["--", *passed] if passed else [])])
+        # ids of items are relative to pytest's root directory
+        elsewhere = self._config.invocation_params.dir != self._config.rootpath
+        return f"cd {shlex.quote(str(self._config.rootpath))} && {command}" if elsewhere else command
 
     def _write_trace(self, lab: Lab) -> None:
         output: Path = self._config.getoption("--lab-output") or self._config.rootpath / "results"
@@ -77,5 +81,19 @@ class Reporting:
         path.write_text("\n".join(lab.trace.lines) + "\n", encoding="utf-8")
 
 
-def _relative(item: pytest.Item) -> str:
-    return item.nodeid.partition("::")[0]
+def _where(bitcoind: Path | None, cache: Path | None) -> list[str]:
+    """The options of `run` that find the same bitcoind, as far as they are not the usual ones."""
+    import platformdirs
+
+    words = [] if bitcoind is None else ["--bitcoind", str(bitcoind)]
+    usual = cache is None or cache.absolute() == platformdirs.user_cache_path("bnslab")
+    return words if usual else [*words, "--cache", str(cache)]
+
+
+def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """The deepest line of the scenario's own file on the way to the error; after its last line, the function."""
+    path = item.nodeid.partition("::")[0]
+    here = [entry for entry in excinfo.traceback if Path(str(entry.path)) == item.path]
+    if here:
+        return f"{path}:{here[-1].lineno + 1}: {str(here[-1].statement).strip()}"
+    return f"{path}:{(item.location[1] or 0) + 1}: {item.name}, outside its lines"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,12 +25,17 @@ _EPOCH_FIELDS = {
     "receive_fees": "receive_fees_period",
 }
 
+_RUNS = [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)]
+
 each_epoch = pytest.mark.parametrize("epoch", [1, 2, 3], ids=["epoch1", "epoch2", "epoch3"])
 """Run a scenario once in each epoch."""
 
 
 def epochs(
-    *numbers: int, ends: Sequence[int] = (), reveal_expire: int | None = None, **fields: float | tuple[float, ...]
+    *numbers: int,
+    ends: int | Sequence[int] = (),
+    reveal_expire: int | None = None,
+    **fields: float | Sequence[float],
 ) -> pytest.MarkDecorator:
     """Mark a scenario with the epochs of its chain.
 
@@ -37,30 +43,38 @@ def epochs(
     (multiplier), grace (blocks), price (multiplier) and receive_fees (blocks) replace the values of the epochs named:
     one value for all of them, or a tuple with one each. reveal_expire is the life of a reveal in blocks.
     """
-    return pytest.mark.epochs(*numbers, ends=tuple(ends), reveal_expire=reveal_expire, **fields)
+    return pytest.mark.epochs(*numbers, ends=ends, reveal_expire=reveal_expire, **fields)
 
 
 def scenario_params(first_block: int, numbers: Sequence[int], options: Mapping[str, Any]) -> Params:
     """Parameters of a private chain from the arguments of an `epochs` mark; InvalidInput if they do not fit."""
     numbers = tuple(numbers) or (3,)
-    ends = tuple(options.get("ends") or ())
-    if not set(numbers) <= {1, 2, 3} or list(numbers) != sorted(set(numbers)):
-        raise InvalidInput("epochs", numbers, "some of 1, 2, 3, in this order")
-    if len(ends) != len(numbers) - 1 or list(ends) != sorted(set(ends)):
-        raise InvalidInput("ends of epochs", ends, f"{len(numbers) - 1} increasing heights")
+    if numbers not in _RUNS:
+        raise InvalidInput("epochs", numbers, "successive ones of 1, 2, 3")
+    ends = _require_ends(options.get("ends"), len(numbers) - 1, first_block)
     params = Params.regtest(first_block=first_block, epoch=numbers[-1])
     by_number = {epoch.number: epoch for epoch in params.epochs}
     for number, end in zip(numbers, ends, strict=False):
         by_number[number] = replace(by_number[number], end=end)
-    for number in range(numbers[0] + 1, numbers[-1]):
-        if number not in numbers:
-            raise InvalidInput("epochs", numbers, "no gap")
     for position, number in enumerate(numbers):
         by_number[number] = _changed(by_number[number], position, len(numbers), options)
     changes: dict[str, Any] = {"epochs": tuple(by_number[number] for number in (1, 2, 3))}
     if options.get("reveal_expire") is not None:
-        changes["namespace_reveal_expire"] = options["reveal_expire"]
+        changes["namespace_reveal_expire"] = _require_number("reveal_expire", options["reveal_expire"])
     return replace(params, **changes)
+
+
+def _require_ends(ends: object, count: int, first_block: int) -> tuple[int, ...]:
+    heights = (ends,) if isinstance(ends, int) else tuple(ends or ()) if isinstance(ends, tuple | list | None) else None
+    fits = (
+        heights is not None
+        and len(heights) == count
+        and all(isinstance(height, int) and height >= first_block for height in heights)
+        and list(heights) == sorted(set(heights))
+    )
+    if heights is None or not fits:
+        raise InvalidInput("ends of epochs", ends, f"{count} increasing heights from {first_block} on")
+    return heights
 
 
 def _changed(epoch: Epoch, position: int, count: int, options: Mapping[str, Any]) -> Epoch:
@@ -70,9 +84,17 @@ def _changed(epoch: Epoch, position: int, count: int, options: Mapping[str, Any]
             continue
         if option not in _EPOCH_FIELDS:
             raise InvalidInput("option of epochs()", option, f"one of {', '.join(_EPOCH_FIELDS)}, ends, reveal_expire")
-        if isinstance(value, tuple):
+        if isinstance(value, tuple | list):
             if len(value) != count:
                 raise InvalidInput(option, value, f"{count} values, one for each epoch named")
             value = value[position]
-        changes[_EPOCH_FIELDS[option]] = value
+        changes[_EPOCH_FIELDS[option]] = _require_number(option, value)
     return replace(epoch, **changes)
+
+
+def _require_number(option: str, value: object) -> float:
+    """The value; only the price multiplier may have a fraction."""
+    kinds, expected = ((int, float), "a number") if option == "price" else ((int,), "a whole number")
+    if isinstance(value, bool) or not isinstance(value, kinds) or not isfinite(value) or value < 0:
+        raise InvalidInput(option, value, f"{expected} from 0 on")
+    return float(value) if option == "price" else value

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from bns.bitcoin.block import read_transactions
+from bns.errors import InvalidInput
 from bnslab import fixtures
 from bnslab.bitcoind import PortPool, RunDirectory, sweep
 from bnslab.chain import open_backend
 from bnslab.chain.choice import choose_chain
 from bnslab.chain.factory import base_chain
 from bnslab.checks import make_checks
-from bnslab.errors import CheckFailed, LabError
+from bnslab.errors import LabError
 from bnslab.lab import Lab
 from bnslab.nodes.inprocess import InProcessNode
-from bnslab.reporting import FAILED_KEY, LAB_KEY
+from bnslab.reporting import LAB_KEY, PASSED_KEY
 from bnslab.rules import MARK, scenario_params
 
 if TYPE_CHECKING:
@@ -96,29 +97,31 @@ class Scenario:
         return self._lab
 
     def close(self) -> None:
-        """Run the checks of the end, unless the scenario has failed already, and write the fixture if asked to."""
+        """Run the checks of the end and write the fixture if asked to; none of it unless the scenario has passed."""
         lab = self._lab
         assert lab is not None, "open() comes first"
         try:
-            if not self._has_failed():
-                lab.finish()
-                if self._config.getoption("--fill-update"):
-                    self._write_fixture(lab)
+            if not self._item.stash.get(PASSED_KEY, False):
+                self._chain.discard()
+                return
+            lab.finish()
+            if self._config.getoption("--fill-update"):
+                self._write_fixture(lab)
         except BaseException:
             self._chain.discard()
             raise
         finally:
             lab.node.close()
 
-    def _has_failed(self) -> bool:
-        return self._item.stash.get(FAILED_KEY, False)
-
     def _params(self) -> Params:
         mark = self._item.get_closest_marker(MARK)
-        first_block = base_chain().height + 1
-        if mark is not None:
-            return scenario_params(first_block, mark.args, mark.kwargs)
-        return scenario_params(first_block, () if self._epoch is None else (self._epoch,), {})
+        numbers, options = ((), {}) if mark is None else (mark.args, mark.kwargs)
+        parametrized = "epoch" in getattr(getattr(self._item, "callspec", None), "params", {})
+        if numbers and parametrized:
+            raise InvalidInput("epochs", numbers, "no numbers beside a parametrized epoch")
+        if not numbers and self._epoch is not None:
+            numbers = (self._epoch,)
+        return scenario_params(base_chain().height + 1, numbers, options)
 
     def _stored_fixture(self) -> Fixture | None:
         if self._config.getoption("--fill-update"):
@@ -146,7 +149,7 @@ class Scenario:
 def _differs(path: Path, fixture: Fixture) -> bool:
     try:
         return fixtures.load(path) != fixture
-    except CheckFailed:
+    except fixtures.CorruptFixture:
         return True
 
 

@@ -22,6 +22,7 @@ from bns.operations import (
     namespace_ready,
     namespace_reveal,
 )
+from bns.operations.names import is_name, is_namespace_id
 from bnslab.wallets import TRANSACTION_VERSION
 
 if TYPE_CHECKING:
@@ -79,6 +80,18 @@ def require_hash(what: str, value: str, size: int) -> str:
     if not fits:
         raise InvalidInput(what, value, f"{2 * size} hex digits")
     return value.lower()
+
+
+def require_name(name: str) -> None:
+    """InvalidInput unless it is a full name that the rules allow."""
+    if not isinstance(name, str) or not is_name(name):
+        raise InvalidInput("name", name, "label.namespace in the characters 0-9 a-z - _, at most 37")
+
+
+def require_namespace(namespace_id: str) -> None:
+    """InvalidInput unless it is a namespace id that the rules allow."""
+    if not isinstance(namespace_id, str) or not is_namespace_id(namespace_id):
+        raise InvalidInput("namespace id", namespace_id, "1 to 19 of the characters 0-9 a-z - _")
 
 
 def pay(address: str, value: int = CARRIED) -> TxOut:

@@ -1,4 +1,4 @@
-"""Fixtures of the harness's own tests: a bitcoind, a run directory, a running node."""
+"""Fixtures of the harness's own tests: labs, a bitcoind, a cache that holds it, a run directory, a running node."""
 
 from __future__ import annotations
 
@@ -8,12 +8,28 @@ import platformdirs
 import pytest
 
 from bnslab.bitcoind import Bitcoind, BitcoindNotFound, PortPool, RegtestNode, RunDirectory, find, install
+from tests.labs import Labs
+from tests.projects import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MOCKTIME = 1_500_000_000
+
+
+@pytest.fixture
+def make_lab() -> Iterator[Labs]:
+    """Makes labs on chains in memory."""
+    labs = Labs()
+    yield labs
+    labs.close()
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> Project:
+    """A new project in which scenarios can be run; the test's module asks for the plugin `pytester`."""
+    return Project(pytester)
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +40,20 @@ def bitcoind_binary() -> Bitcoind:
         return find(None, cache)
     except BitcoindNotFound:
         return install(cache, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def make_cache(bitcoind_binary: Bitcoind) -> Callable[[Path], Path]:
+    """Makes a new cache directory in which that bitcoind is found, unless PATH has it anyway."""
+
+    def make(path: Path) -> Path:
+        (path / "bitcoind").mkdir(parents=True)
+        if bitcoind_binary.source != "PATH":
+            entry = bitcoind_binary.program.parent.parent
+            (path / "bitcoind" / entry.name).symlink_to(entry, target_is_directory=True)
+        return path
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -157,7 +157,7 @@ def test_ports_all_taken(bitcoind_binary: Bitcoind, run_directory: Path, taken_p
 
 
 def test_a_strangers_node_is_not_talked_to(node: RegtestNode) -> None:
-    with pytest.raises(RpcConnectionLost, match=f"port {node.rpc_port} refuses our credentials"):
+    with pytest.raises(RpcConnectionLost, match=f":{node.rpc_port}: refuses our credentials"):
         RpcClient(node.rpc_port, "someone", "else").call("getblockcount")
 
 

@@ -123,7 +123,7 @@ def test_the_server_may_announce_that_it_closes() -> None:
 
 def test_a_broken_answer_is_a_lost_connection_and_nothing_is_sent_twice() -> None:
     with server(answer(b'{"result":1}')[:-4]) as (client, serving):
-        with pytest.raises(RpcConnectionLost, match=f"port {client.port} gave no answer: connection closed"):
+        with pytest.raises(RpcConnectionLost, match=f":{client.port}: gave no answer: connection closed"):
             client.call("submitblock", "00")
         assert len(serving.requests) == 1
 
@@ -139,7 +139,7 @@ def test_an_answer_that_is_not_json() -> None:
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(RpcConnectionLost, match=f"port {port} gave no answer: .*refused"):
+    with pytest.raises(RpcConnectionLost, match=f":{port}: gave no answer: .*refused"):
         RpcClient(port, "user", "word").call("getblockcount")
 
 

@@ -199,7 +199,11 @@ def test_run_hands_all_to_pytest_and_returns_its_status(
     assert cli.main(["run", "core/bns", *options, "--", "-x", "--maxfail=2"]) == 5
     expected = [str(ROOT / "core" / "bns"), "--chain", "bitcoind", "--lab-cache", str(tmp_path / "c")]
     expected += ["--bitcoind", str(tmp_path / "b"), "-n", "3", "--dist", "loadgroup", "-k", "renew", "--lab-trace"]
-    assert pytest_arguments == [*expected, "-x", "--maxfail=2"]
+    kept = len(expected)
+    assert pytest_arguments[:kept] == expected
+    assert pytest_arguments[kept : kept + 2] == ["-o", f"cache_dir={tmp_path / 'c' / 'pytest'}"]
+    assert pytest_arguments[kept + 2].startswith(f"--basetemp={tmp_path / 'c' / 'runs'}")
+    assert pytest_arguments[kept + 3 :] == ["-x", "--maxfail=2"]
 
 
 def test_run_without_a_path_takes_all_scenarios(pytest_arguments: list[str]) -> None:

@@ -30,7 +30,7 @@ def test_renewal(lab, alice, bob, carol):
     assert after.record.last_renewed == lab.height
     assert after.record.first_registered == before.record.first_registered
     with lab.rejects(Reason.NOT_OWNER):
-        lab.renew("foo.test", by=carol)
+        lab.renew("foo.test", by=carol, to=bob)
     with lab.rejects(Reason.FEE_TOO_LOW):
         lab.renew("foo.test", by=bob, fee=lab.price("foo.test") - 1)
     with lab.rejects(Reason.NO_RENEWAL_FEE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bns.node import errors
 from bnslab.errors import LabError
 
 if TYPE_CHECKING:
@@ -47,14 +48,8 @@ class PortTaken(LabError):
         super().__init__(f"no free RPC port for bitcoind: {', '.join(map(str, ports))} are taken by other programs")
 
 
-class RpcError(LabError):
+class RpcError(LabError, errors.RpcError):
     """bitcoind answered a call with an error: its `code` and `message`, and the `method` called."""
-
-    def __init__(self, code: int, message: str, method: str) -> None:
-        self.code = code
-        self.message = message
-        self.method = method
-        super().__init__(f"{method}: {message} (code {code})")
 
 
 class RpcConnectionLost(LabError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bnslab.divergence import side_by_side
+from bnslab.divergence import first_difference, side_by_side
 from bnslab.errors import CheckFailed
+from bnslab.verdicts import rule_behind
 
 if TYPE_CHECKING:
     from bns.engine import Receipt
@@ -24,15 +25,16 @@ class Golden:
     def after_block(self, lab: Lab, receipt: Receipt) -> None:
         """The first difference is the one that counts, so consensus comes before the bytes of the block."""
         height, fixture = receipt.height, self._fixture
+        if height == lab.params.first_block:
+            self._compare_origin(lab)
         expected = fixture.consensus_hash(height)
         if expected is None:
             self._fail(height, "block", f"the chain to end at block {fixture.tip}", "one more block")
         if receipt.consensus_hash != expected:
-            difference = side_by_side(fixture.serialized_ops(height), receipt.serialized)
-            self._fail(height, "consensus hash", str(expected), receipt.consensus_hash, difference)
-        rejected = fixture.rejected_ops(height)
+            self._fail(height, "consensus hash", str(expected), receipt.consensus_hash, self._divergence(receipt))
+        rejected = fixture.rejected_ops(height) or []
         actual = [entry.reason.name for entry in receipt.rejected]
-        if rejected is not None and rejected != actual:
+        if rejected != actual:
             self._fail(height, "rejected operations", ", ".join(rejected) or "none", ", ".join(actual) or "none")
         if receipt.block_hash != fixture.block_hash(height):
             self._fail(
@@ -44,6 +46,23 @@ class Golden:
         """The fixture has no more blocks."""
         if lab.height != self._fixture.tip:
             self._fail(lab.height, "end of the chain", f"block {self._fixture.tip}", f"block {lab.height}")
+
+    def _divergence(self, receipt: Receipt) -> str:
+        """The first operation that differs, both texts, and the rule that decided here."""
+        expected = self._fixture.serialized_ops(receipt.height)
+        difference = first_difference(expected, receipt.serialized)
+        if difference is None:
+            return side_by_side(expected, receipt.serialized)
+        rule = rule_behind(difference.expected or difference.actual or "", receipt)
+        return f"{side_by_side(expected, receipt.serialized)}\nhere     {rule}"
+
+    def _compare_origin(self, lab: Lab) -> None:
+        if self._fixture.scenario != lab.identity:
+            self._fail(lab.height, "scenario of the fixture", lab.identity, self._fixture.scenario)
+        expected, actual = self._fixture.env, lab.params.to_reference_env()
+        for key in sorted(expected.keys() | actual.keys()):
+            if expected.get(key) != actual.get(key):
+                self._fail(lab.height, "rules", f"{key}={expected.get(key)}", f"{key}={actual.get(key)}")
 
     def _fail(self, height: int, subject: str, expected: str, actual: str, reason: str = "") -> None:
         raise CheckFailed(self.name, height, subject, expected, actual, reason)

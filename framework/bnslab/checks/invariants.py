@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bns import consensus
 from bns.operations.names import name_hash128, namespace_of
-from bns.operations.records import Name, Namespace, Preorder
+from bns.operations.records import FIELD_NAMES, Name, Namespace, Preorder
 from bnslab.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class Invariants:
         state = lab.node.state
         self._equal(receipt.height, "last block of the state", lab.height, state.last_block)
         snapshot = state.snapshot(receipt.height)
-        self._equal(
-            receipt.height, "block hash in the state", lab.tip, None if snapshot is None else snapshot.block_hash
-        )
+        stored = (None, None) if snapshot is None else (snapshot.block_hash, snapshot.consensus_hash)
+        self._equal(receipt.height, "block hash in the state", lab.tip, stored[0])
+        self._equal(receipt.height, "consensus hash in the state", receipt.consensus_hash, stored[1])
         self._equal(
             receipt.height, "ops hash", receipt.ops_hash, consensus.ops_hash(stored_operations(state, receipt.height))
         )
@@ -55,12 +55,12 @@ class Invariants:
         if isinstance(record, Name):
             self._equal(height, f"record of {id_}", record, state.name(id_))
             self._equal(height, f"name_hash128 of {id_}", name_hash128(id_), record.name_hash128)
-            if state.namespace(namespace_of(id_)) is None:
+            if _stored_namespace(state, namespace_of(id_)) is None:
                 self._fail(height, f"namespace of {id_}", "known", "unknown")
             heights = [record.block_number, record.preorder_block_number, record.first_registered, record.last_renewed]
             self._equal(height, f"heights of {id_}", sorted([*heights, height]), [*heights, height])
         elif isinstance(record, Namespace):
-            self._equal(height, f"record of {id_}", record, state.namespace(id_))
+            self._equal(height, f"record of {id_}", record, _stored_namespace(state, id_))
         if accepted.preorder is not None:
             self._equal(height, f"preorders left of {id_}", [], state.preorders(accepted.preorder.preorder_hash))
         query = "SELECT txid FROM history WHERE history_id = ? ORDER BY block_id DESC, vtxindex DESC LIMIT 1"
@@ -78,6 +78,16 @@ class Invariants:
 def history_id(record: Name | Namespace) -> str:
     """The name or namespace id of a record."""
     return record.name if isinstance(record, Name) else record.namespace_id
+
+
+def _stored_namespace(state: State, namespace_id: str) -> Namespace | None:
+    # not state.namespace(), which remembers what it was given
+    query = f"SELECT {', '.join(FIELD_NAMES[Namespace])} FROM namespaces WHERE namespace_id = ?"
+    row = state.connection.execute(query, (namespace_id,)).fetchone()
+    if row is None:
+        return None
+    fields = dict(zip(FIELD_NAMES[Namespace], row, strict=True))
+    return Namespace(**{**fields, "buckets": tuple(json.loads(fields["buckets"]))})
 
 
 def stored_operations(state: State, height: int) -> list[str]:

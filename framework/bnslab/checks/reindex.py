@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bns.engine import Block, Engine
+from bns.errors import BnsError
 from bns.state.store import State
 from bnslab.divergence import side_by_side
 from bnslab.errors import CheckFailed
@@ -12,6 +13,7 @@ from bnslab.outputs import Outputs
 
 if TYPE_CHECKING:
     from bns.engine import Receipt
+    from bnslab.chain.base import Block as ChainBlock
     from bnslab.lab import Lab
 
 
@@ -26,19 +28,30 @@ class Reindex:
     def at_end(self, lab: Lab) -> None:
         """Compare every receipt, then every table."""
         blocks = lab.chain.blocks_from(lab.params.first_block)
+        if len(blocks) != len(lab.receipts):
+            raise CheckFailed(self.name, lab.height, "blocks of the chain", str(len(lab.receipts)), str(len(blocks)))
         outputs = Outputs(lab.base.coins)
         state = State.memory(lab.params)
         engine = Engine(lab.params, state)
         try:
             for block, receipt in zip(blocks, lab.receipts, strict=True):
-                outputs.add_block(block.raw)
-                again = engine.apply(Block(block.tip.height, block.raw, outputs.find))
+                again = self._apply(engine, outputs, block, receipt)
                 if again.consensus_hash != receipt.consensus_hash or again.serialized != receipt.serialized:
                     difference = side_by_side(receipt.serialized, again.serialized)
                     self._fail(receipt, "consensus hash", receipt.consensus_hash, again.consensus_hash, difference)
+                verdicts = [[r.reason.name for r in one.rejected] for one in (receipt, again)]
+                if verdicts[0] != verdicts[1]:
+                    self._fail(receipt, "rejected operations", *(", ".join(v) or "none" for v in verdicts))
             self._compare_tables(lab, state)
         finally:
             state.close()
+
+    def _apply(self, engine: Engine, outputs: Outputs, block: ChainBlock, receipt: Receipt) -> Receipt:
+        try:
+            outputs.add_block(block.raw)
+            return engine.apply(Block(block.tip.height, block.raw, outputs.find))
+        except BnsError as error:
+            self._fail(receipt, "receipt", "as before", f"{type(error).__name__}: {error}")
 
     def _compare_tables(self, lab: Lab, fresh: State) -> None:
         for table in ("name_records", "namespaces", "preorders", "history", "keychains", "chainstate", "snapshots"):
@@ -49,5 +62,5 @@ class Reindex:
                 one, other = next((a, b) for a, b in zip([*first, None], [*second, None], strict=False) if a != b)
                 self._fail(lab.receipts[-1], f"table {table}", str(one), str(other))
 
-    def _fail(self, receipt: Receipt, subject: str, expected: str, actual: str, reason: str = "") -> None:
+    def _fail(self, receipt: Receipt, subject: str, expected: str, actual: str, reason: str = "") -> NoReturn:
         raise CheckFailed(self.name, receipt.height, f"{subject} of a fresh index", expected, actual, reason)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bns.operations.names import namespace_of
 from bns.operations.records import Name, Namespace
 from bnslab.checks.invariants import history_id
 from bnslab.errors import CheckFailed
+from bnslab.http import HttpFailed
 
 if TYPE_CHECKING:
     from bns.engine import Receipt
@@ -41,13 +42,19 @@ class RestAnswers:
     def _compare(self, lab: Lab, path: str, status: int, body: dict[str, Any]) -> None:
         response = lab.node.get(path)
         if response.status != status:
-            self._fail(lab, path, f"status {status}", f"status {response.status}: {response.body.decode()}")
-        answer = response.json()
+            text = response.body.decode(errors="replace")
+            self._fail(lab, path, f"status {status}", f"status {response.status}: {text}")
+        try:
+            answer = response.json()
+        except HttpFailed as error:
+            self._fail(lab, path, "a JSON object", str(error))
+        if not isinstance(answer, dict):
+            self._fail(lab, path, "a JSON object", repr(answer))
         for key, value in body.items():
             if key not in answer or answer[key] != value:
                 self._fail(lab, path, f"{key} {value!r}", f"{key} {answer.get(key, 'missing')!r}")
 
-    def _fail(self, lab: Lab, path: str, expected: str, actual: str) -> None:
+    def _fail(self, lab: Lab, path: str, expected: str, actual: str) -> NoReturn:
         raise CheckFailed(self.name, lab.height, f"GET {path}", expected, actual)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
 MOST_WORKERS = 8
 # pytest would rewrite the asserts of bnslab as a plugin; it says so when the command has imported bnslab before.
@@ -32,6 +34,16 @@ def worker_arguments(workers: int | None) -> list[str]:
     if workers is None or workers < 2:
         return []
     return ["-n", str(workers), "--dist", "loadgroup"]
+
+
+@contextmanager
+def scratch_in(cache: Path) -> Iterator[list[str]]:
+    """The pytest options that keep its own cache and temporary files below ours; the temporary ones go at the end."""
+    from bnslab.bitcoind import RunDirectory
+
+    place = cache.absolute()
+    with RunDirectory.create(place) as run:
+        yield ["-o", f"cache_dir={place / 'pytest'}", f"--basetemp={run.path / 'tmp'}"]
 
 
 def run_pytest(arguments: Iterable[str]) -> int:

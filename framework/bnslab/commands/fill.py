@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option
+from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option, default_cache
 from bnslab.commands._checkout import checkout, resolve
-from bnslab.commands._runner import run_pytest, worker_arguments, workers_option
+from bnslab.commands._runner import run_pytest, scratch_in, worker_arguments, workers_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,4 +36,5 @@ def command(
     """
     targets = resolve(paths) or [str(checkout() / "scenarios")]
     options = chain_arguments(chain, bitcoind, cache) + worker_arguments(workers)
-    return run_pytest([*targets, *options, "--fill-update" if update else "--fill"])
+    with scratch_in(cache or default_cache()) as kept:
+        return run_pytest([*targets, *options, *kept, "--fill-update" if update else "--fill"])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option
+from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option, default_cache
 from bnslab.commands._checkout import checkout, resolve
-from bnslab.commands._runner import run_pytest, worker_arguments, workers_option
+from bnslab.commands._runner import run_pytest, scratch_in, worker_arguments, workers_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,8 @@ def command(
         options += ["-k", expression]
     if trace:
         options.append("--lab-trace")
-    return run_pytest([*targets, *options, *passed])
+    with scratch_in(cache or default_cache()) as kept:
+        return run_pytest([*targets, *options, *kept, *passed])
 
 
 def split_passed(arguments: tuple[str, ...]) -> tuple[list[str], list[str]]:

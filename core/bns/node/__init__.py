@@ -1,0 +1,1 @@
+"""The node: where blocks come from, and the loop that indexes them."""

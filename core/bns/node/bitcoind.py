@@ -1,0 +1,106 @@
+"""Blocks from a bitcoind, by JSON-RPC: raw blocks in batches, previous outputs only for what can be an operation."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from bns.bitcoin.block import candidates
+from bns.engine import Block
+from bns.node.errors import BlockPruned, ChainChanged, RpcError, SourceError, WarmingUp
+from bns.node.prevouts import Prevouts
+from bns.node.rpc import RpcClient
+from bns.node.sources import Tip
+from bns.operations.base import MAGIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
+    _Batch = tuple[Sequence[int], list[bytes]]
+    """Heights, and the raw blocks there."""
+
+MOST_BLOCKS = 100
+"""Blocks asked for in one batch."""
+
+BATCH_BYTES = 8 << 20
+"""Bytes that a batch of blocks should have; the next one holds as many blocks as the last one suggests."""
+
+_FIRST_BATCH = 10
+
+_OUT_OF_RANGE = -8
+_WARMING_UP = -28
+
+
+class BitcoindSource:
+    """The best chain of a bitcoind (Bitcoin Core 25 or later, or Knots).
+
+    With -txindex=1 an output is found wherever it was made; without, through the undo data of the block that spends
+    it, which is slow for big blocks.
+    """
+
+    def __init__(self, client: RpcClient) -> None:
+        self.name = client.name
+        self._client = client
+        self._prevouts = Prevouts(client)
+        self._batch = _FIRST_BATCH
+
+    @classmethod
+    def connect(cls, host: str, port: int, user: str, password: str, *, timeout: float = 300.0) -> BitcoindSource:
+        """A source at an RPC server; nothing is asked of it yet. timeout in seconds bounds each wait for the server."""
+        return cls(RpcClient((host, port), user, password, timeout=timeout))
+
+    def tip(self) -> Tip:
+        """The last block of the best chain."""
+        info = self._call("getblockchaininfo")
+        return Tip(int(info["blocks"]), str(info["bestblockhash"]))
+
+    def hash_at(self, height: int) -> str | None:
+        """Hash of the best chain's block at a height, None above its tip."""
+        (result,) = self._client.attempt([("getblockhash", (height,))])
+        if isinstance(result, RpcError) and result.code == _OUT_OF_RANGE:
+            return None
+        return str(self._checked(result))
+
+    def blocks(self, first: int, last: int) -> Iterator[Block]:
+        """The blocks from first to last, read in batches: the node works on the next one while this one is used."""
+        with ThreadPoolExecutor(1, "blocks from bitcoind") as reader:
+            reading = self._read_ahead(reader, first, last)
+            while reading is not None:
+                heights, raws = reading.result()
+                size = sum(map(len, raws)) // len(raws)
+                self._batch = max(1, min(MOST_BLOCKS, 2 * self._batch, BATCH_BYTES // size))
+                found = [candidates(raw, MAGIC) for raw in raws]
+                prevout = self._prevouts.prepare(raws, found)
+                reading = self._read_ahead(reader, heights[-1] + 1, last)
+                for height, raw, possible in zip(heights, raws, found, strict=True):
+                    yield Block(height, raw, prevout, possible)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _read_ahead(self, reader: ThreadPoolExecutor, first: int, last: int) -> Future[_Batch] | None:
+        heights = range(first, min(last, first + self._batch - 1) + 1)
+        return reader.submit(self._read, heights) if heights else None
+
+    def _read(self, heights: Sequence[int]) -> _Batch:
+        hashes = self._client.attempt([("getblockhash", (height,)) for height in heights])
+        if any(isinstance(result, RpcError) and result.code == _OUT_OF_RANGE for result in hashes):
+            raise ChainChanged(self.name, f"has no block {heights[-1]} any more")
+        blocks = self._client.attempt([("getblock", (self._checked(hash_), 0)) for hash_ in hashes])
+        for height, block in zip(heights, blocks, strict=True):
+            if isinstance(block, RpcError) and "pruned" in block.message:
+                raise BlockPruned(self.name, height)
+        return heights, [bytes.fromhex(self._checked(block)) for block in blocks]
+
+    def _call(self, method: str, *params: object) -> Any:  # noqa: ANN401 - the shape depends on the method
+        (result,) = self._client.attempt([(method, params)])
+        return self._checked(result)
+
+    def _checked(self, result: Any) -> Any:  # noqa: ANN401 - the shape depends on the method
+        if not isinstance(result, RpcError):
+            return result
+        if result.code == _WARMING_UP:
+            raise WarmingUp(self.name, result.message)
+        raise SourceError(self.name, str(result))

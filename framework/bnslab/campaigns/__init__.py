@@ -1,0 +1,1 @@
+"""Campaigns against the node: killed at random points, led through random reorganisations. All take a seed."""

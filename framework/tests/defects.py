@@ -1,0 +1,108 @@
+"""Nodes and chains that are wrong in one place, to see whether a check finds it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bnslab.chain import Block, BlockFactory, MemoryBackend, base_chain
+from bnslab.http import AsgiClient
+from bnslab.nodes.inprocess import InProcessNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from bns.engine import Receipt
+    from bnslab.http import Response
+
+Blocks = tuple[Block, ...]
+
+
+def receipt_changed(height: int, **changes: Callable[[Receipt], object]) -> type[InProcessNode]:
+    """A node that indexes rightly and tells something else of one block."""
+
+    class Liar(InProcessNode):
+        def apply(self, height_: int, raw: bytes) -> Receipt:
+            receipt = super().apply(height_, raw)
+            if height_ != height:
+                return receipt
+            return replace(receipt, **{key: change(receipt) for key, change in changes.items()})  # type: ignore[arg-type]
+
+    return Liar
+
+
+def row_changed(height: int, statement: str) -> type[InProcessNode]:
+    """A node whose tables are tampered with after a block."""
+
+    class Tampered(InProcessNode):
+        def apply(self, height_: int, raw: bytes) -> Receipt:
+            receipt = super().apply(height_, raw)
+            if height_ == height:
+                assert self.state.connection.execute(statement).rowcount > 0
+            return receipt
+
+    return Tampered
+
+
+def answer_changed(path: str, change: Callable[[bytes], bytes], status: int | None = None) -> type[InProcessNode]:
+    """A node whose REST interface has another application in front, which changes the answers about one path."""
+
+    class Altered(InProcessNode):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self._front = AsgiClient(self._altered)
+
+        def get(self, path: str) -> Response:
+            return self._front.get(path)
+
+        async def _altered(self, scope: Scope, receive: Receive, send: Send) -> None:
+            answer = self._client.get(scope["path"])
+            told, body = answer.status, answer.body
+            if scope["path"] == path:
+                told, body = status or told, change(body)
+            await send({"type": "http.response.start", "status": told, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+
+    return Altered
+
+
+def member(key: str, value: object) -> Callable[[bytes], bytes]:
+    """Another value of one member of a JSON object; without the member for None."""
+
+    def change(body: bytes) -> bytes:
+        content = msgspec.json.decode(body)
+        del content[key]
+        return msgspec.json.encode(content if value is None else {**content, key: value})
+
+    return change
+
+
+class Rewriting(MemoryBackend):
+    """A chain that hands out other blocks than it took."""
+
+    def __init__(self, rewrite: Callable[[Blocks], Blocks]) -> None:
+        super().__init__(base_chain())
+        self._rewrite = rewrite
+
+    def blocks_from(self, height: int) -> Blocks:
+        return self._rewrite(super().blocks_from(height))
+
+
+def emptied(height: int) -> Callable[[Blocks], Blocks]:
+    """With one block that has lost its transactions."""
+
+    def rewrite(blocks: Blocks) -> Blocks:
+        place = next(place for place, block in enumerate(blocks) if block.tip.height == height)
+        bare = BlockFactory(b"\x51").build(blocks[place - 1].tip)
+        return (*blocks[:place], bare, *blocks[place + 1 :])
+
+    return rewrite
+
+
+def cut(blocks: Blocks) -> Blocks:
+    """With a last block that lacks its last byte."""
+    return (*blocks[:-1], Block(blocks[-1].raw[:-1], blocks[-1].tip))

@@ -1,0 +1,73 @@
+"""Labs for the tests of the harness: quick ones, on a chain that nobody judges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bns.bitcoin.block import read_transactions
+from bnslab.chain import MemoryBackend, base_chain
+from bnslab.checks import make_checks
+from bnslab.fixtures import BlockEntry, make
+from bnslab.lab import Lab
+from bnslab.nodes.inprocess import InProcessNode
+from bnslab.rules import scenario_params
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bns.bitcoin.transaction import Transaction
+    from bnslab.chain.base import ChainBackend
+    from bnslab.fixtures import Fixture
+    from bnslab.sent import Sent
+
+FIRST_BLOCK = base_chain().height + 1
+
+
+class Labs:
+    """Makes labs, and closes them all."""
+
+    def __init__(self) -> None:
+        self._made: list[Lab] = []
+
+    def __call__(
+        self,
+        *epochs: int,
+        identity: str = "a scenario",
+        chain: ChainBackend | None = None,
+        node: type[InProcessNode] = InProcessNode,
+        fixture: Fixture | None = None,
+        skip: Collection[str] = (),
+        **rules: Any,
+    ) -> Lab:
+        """A lab with wallets called alice, bob and carol; rules are the keywords of bnslab.epochs()."""
+        params = scenario_params(FIRST_BLOCK, epochs, rules)
+        backend = chain or MemoryBackend(base_chain())
+        lab = Lab(identity, params, base_chain(), backend, node, make_checks(fixture, skip))
+        self._made.append(lab)
+        for name in ("alice", "bob", "carol"):
+            lab.wallet(name)
+        return lab
+
+    def close(self) -> None:
+        """Close the nodes."""
+        for lab in self._made:
+            lab.node.close()
+
+
+def transactions_of(lab: Lab, height: int) -> list[Transaction]:
+    """The transactions of a block without its coinbase."""
+    (block, *_) = lab.chain.blocks_from(height)
+    return read_transactions(block.raw)[1:]
+
+
+def transaction_of(lab: Lab, sent: Sent) -> Transaction:
+    """The transaction of a mined operation."""
+    (found,) = (each for each in transactions_of(lab, sent.height) if each.txid == sent.txid)
+    return found
+
+
+def record(lab: Lab) -> Fixture:
+    """The fixture of what a lab did."""
+    blocks = [BlockEntry(b.tip.height, b.tip.hash, b.raw.hex()) for b in lab.chain.blocks_from(FIRST_BLOCK)]
+    coinbases = [read_transactions(block.raw)[0] for block in lab.base.blocks]
+    return make(lab.identity, lab.params, blocks, coinbases, lab.receipts)

@@ -1,0 +1,317 @@
+"""The node as its users have it: the command, a process of its own, a real bitcoind."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
+from xmlrpc.client import ServerProxy
+
+import pytest
+
+from bns.bitcoin.block import read_transactions
+from bnslab.chain import BitcoindBackend, BlockFactory, base_chain, start_node
+from bnslab.http import HttpClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
+    from bnslab.lab import Lab
+    from tests.labs import Labs
+
+WAIT_SECONDS = 60.0
+
+
+class Process:
+    """A node in the foreground, whose log is read line by line."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.popen = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
+        self._text = b""
+
+    def wait_for(self, text: str) -> str:
+        """Read the log up to a line with a text; that line."""
+        assert self.popen.stderr is not None
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            while b"\n" in self._text:
+                line, _, self._text = self._text.partition(b"\n")
+                if text in line.decode():
+                    return line.decode()
+            readable, _, _ = select.select([self.popen.stderr], [], [], deadline - time.monotonic())
+            chunk = os.read(self.popen.stderr.fileno(), 4096) if readable else b""
+            assert chunk, f"expected {text!r} in the log, got {self._text!r}"
+            self._text += chunk
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal and wait; the exit status."""
+        self.popen.send_signal(number)
+        return self.popen.wait(WAIT_SECONDS)
+
+    def close(self) -> None:
+        if self.popen.poll() is None:
+            self.end(signal.SIGKILL)
+        assert self.popen.stderr is not None
+        self.popen.stderr.close()
+
+
+class Core:
+    """The command, for one working directory."""
+
+    def __init__(self, directory: Path, lab: Lab, node: RegtestNode, ports: PortPool, stack: ExitStack) -> None:
+        self.directory = directory
+        self.rpc_port, self.api_port = ports.take(), ports.take()
+        self._stack = stack
+        self.ini = directory / "blockstack-server.ini"
+        lines = (node.directory / "bitcoin.conf").read_text().splitlines()
+        secrets = dict(line.split("=", 1) for line in lines if "=" in line)
+        self.write(
+            {
+                "blockstack": {"server_version": "19.0.8.1", "rpc_port": self.rpc_port, "backup_frequency": 4},
+                "blockstack-api": {"api_port": self.api_port},
+                "bitcoind": {
+                    "server": "127.0.0.1",
+                    "port": node.rpc_port,
+                    "user": secrets["rpcuser"],
+                    "passwd": secrets["rpcpassword"],
+                    "regtest": "yes",
+                },
+                "environment": lab.params.to_reference_env(),
+            }
+        )
+
+    def write(self, sections: Mapping[str, Mapping[str, object]]) -> None:
+        self.directory.mkdir(exist_ok=True)
+        text = [f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) for name, keys in sections.items()]
+        self.ini.write_text("\n".join(text))
+
+    def arguments(self, *arguments: object) -> list[str]:
+        given = [str(argument) for argument in arguments]
+        return [sys.executable, "-W", "error", "-m", "bns.cli", *given, f"--working-dir={self.directory}"]
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        """Run a command; its exit status, standard output and standard error."""
+        done = subprocess.run(
+            self.arguments(*arguments), capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def start(self, *arguments: object) -> Process:
+        """A node in the foreground, killed when the test ends."""
+        process = Process(self.arguments("start", "--foreground", "--debug", *arguments))
+        self._stack.callback(process.close)
+        return process
+
+    def get(self, path: str) -> Any:
+        with closing(HttpClient(f"http://127.0.0.1:{self.api_port}")) as client:
+            return client.get(path).json()
+
+    def rpc(self, method: str, *arguments: object) -> Any:
+        with ServerProxy(f"http://127.0.0.1:{self.rpc_port}") as proxy:
+            return json.loads(str(getattr(proxy, method)(*arguments)))
+
+
+@pytest.fixture(scope="module")
+def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
+    def start() -> RegtestNode:
+        return start_node(bitcoind_binary, run_directory, port_pool)
+
+    with closing(BitcoindBackend(base_chain(), start)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def lab(make_lab: Labs, backend: BitcoindBackend, request: pytest.FixtureRequest) -> Lab:
+    """A chain with one name."""
+    lab = make_lab(chain=backend, identity=request.node.name)
+    lab.namespace("test", by="alice")
+    lab.register("one.test", by="bob")
+    return lab
+
+
+@pytest.fixture
+def make_core(tmp_path: Path, lab: Lab, backend: BitcoindBackend, port_pool: PortPool) -> Iterator[Callable[..., Core]]:
+    with ExitStack() as stack:
+        yield lambda name="node": Core(tmp_path / name, lab, backend.node, port_pool, stack)
+
+
+@pytest.fixture
+def core(make_core: Callable[..., Core]) -> Core:
+    return make_core()
+
+
+def test_a_node_follows_the_chain(core: Core, lab: Lab) -> None:
+    process = core.start()
+    process.wait_for(f"indexed up to block {lab.height}, consensus hash {lab.consensus_hash}")
+    assert core.get("/v1/names/one.test")["address"] == lab.wallet("bob").address
+    lab.register("two.test", by="carol")
+    process.wait_for(f"indexed up to block {lab.height}, consensus hash {lab.consensus_hash}")
+    assert core.get("/v1/names/two.test")["status"] == "registered"
+    assert core.rpc("get_name_record", "two.test")["record"]["address"] == lab.wallet("carol").address
+    info = core.rpc("getinfo")
+    assert (info["last_block_seen"], info["last_block_processed"]) == (lab.height, lab.height)
+    assert info["consensus"] == lab.consensus_hash
+    assert process.end(signal.SIGTERM) == 0
+    assert not (core.directory / "blockstack-server.pid").exists()
+
+
+def test_a_reorganisation_is_followed(core: Core, lab: Lab, backend: BitcoindBackend) -> None:
+    process = core.start()
+    process.wait_for(f"indexed up to block {lab.height}")
+    fork, first, *_ = backend.blocks_from(lab.height - 3)
+    factory = BlockFactory.for_scenario(lab.identity, branch=1)
+    backend.rollback(fork.tip.height)
+    tip = fork.tip
+    for transactions in (read_transactions(first.raw)[1:], (), (), ()):
+        tip = backend.accept(factory.build(tip, transactions).raw)
+    process.wait_for(f"the chain was reorganised: back to block {fork.tip.height}")
+    process.wait_for(f"indexed up to block {tip.height}")
+    assert core.get("/v1/info")["last_block_processed"] == tip.height
+    assert core.rpc("get_name_record", "one.test")["error"] == "Not found."
+    assert core.get("/v1/names/one.test") == {"status": "available"}
+
+
+def test_a_killed_node_goes_on_where_it_was(core: Core, lab: Lab) -> None:
+    process = core.start()
+    process.wait_for(f"indexed up to block {lab.height}")
+    process.end(signal.SIGKILL)
+    assert (core.directory / "blockstack-server.pid").exists()
+    lab.register("two.test", by="carol")
+    process = core.start()
+    line = process.wait_for("accepted, ")
+    assert f"block {lab.height - 1}: 1 accepted" in line  # the first block that the killed one did not have
+    process.wait_for(f"indexed up to block {lab.height}, consensus hash {lab.consensus_hash}")
+    assert core.get("/v1/names/two.test")["status"] == "registered"
+    assert process.end(signal.SIGINT) == 0
+
+
+def test_a_daemon_from_start_to_stop(core: Core) -> None:
+    try:
+        assert core("start") == (0, "", "")
+        assert core.get("/v1/node/ping")["status"] == "alive"
+        pid = int((core.directory / "blockstack-server.pid").read_text())
+        assert "the node is ready" in (core.directory / "blockstack-server.log").read_text()
+        status, _, complaint = core("start")
+        assert status == 1
+        assert complaint.endswith("a node runs here already: stop it with `blockstack-core stop`\n")
+        assert complaint.count("\n") == 1
+        assert core("restore")[0] == 1
+    finally:
+        stopped = core("stop")
+    assert stopped == (0, f"Stopped process {pid}\n", "")
+    with socket.create_server(("127.0.0.1", core.rpc_port)), socket.create_server(("127.0.0.1", core.api_port)):
+        assert not (core.directory / "blockstack-server.pid").exists()
+    assert core("stop") == (0, f"No node runs in {core.directory}\n", "")
+
+
+def test_a_pid_file_of_another_process_is_stale(core: Core) -> None:
+    (core.directory / "blockstack-server.pid").write_text(str(os.getpid()))
+    assert core("stop") == (0, f"No node runs in {core.directory}\n", "")
+    (core.directory / "blockstack-server.pid").write_text(str(os.getpid()))
+    process = core.start()
+    process.wait_for("the node is ready")
+    assert process.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(("server", "key"), [("rpc_port", "RPC"), ("api_port", "REST")])
+def test_a_port_in_use_is_named(core: Core, server: str, key: str) -> None:
+    port = getattr(core, server)
+    with socket.create_server(("127.0.0.1", port)):
+        status, _, complaint = core("start")
+    assert status == 2
+    host = "127.0.0.1" if key == "RPC" else "localhost"
+    expected = f"{key} server ({server}) at {host}:{port}: the port is in use by another program"
+    assert complaint == f"blockstack-core: {expected}\n"
+    assert not (core.directory / "blockstack-server.pid").exists()
+
+
+def test_a_bitcoind_that_is_away_is_waited_for(core: Core, lab: Lab, backend: BitcoindBackend) -> None:
+    backend.node.stop()
+    try:
+        process = core.start()
+        process.wait_for("; waiting for it")
+        process.wait_for("the node is ready")
+        assert core.get("/v1/names/one.test") == {"status": "available"}
+        backend.node.restart()
+        process.wait_for(f"indexed up to block {lab.height}")
+    finally:
+        backend.discard()
+    assert process.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "complaint"),
+    [
+        ("bitcoind", "passwd", "wrong", "refuses our credentials"),
+        ("bitcoind", "regtest", "no", "expected the chain 'test', got 'regtest': see [bitcoind] regtest"),
+        ("blockstack", "rpc_port", "many", "[blockstack] rpc_port: expected a number, got 'many'"),
+        ("environment", "blockstack_test_first_block", "x", "first block: expected an integer, got 'x'"),
+    ],
+)
+def test_what_is_wrong_with_the_configuration(core: Core, section: str, key: str, value: str, complaint: str) -> None:
+    from configparser import RawConfigParser
+
+    parser = RawConfigParser()
+    parser.read(core.ini)
+    parser.set(section, key, value)
+    with core.ini.open("w") as file:
+        parser.write(file)
+    for foreground in ((), ("--foreground",)):
+        status, output, error = core("start", *foreground)
+        assert (status, output) == (2, "")
+        assert error.startswith("blockstack-core: ")
+        assert error.endswith(f"{complaint}\n")
+        assert error.count("\n") == 1
+
+
+def test_a_backup_is_made_and_restored(core: Core, lab: Lab) -> None:
+    lab.mine(4)
+    process = core.start()
+    process.wait_for(f"indexed up to block {lab.height}")
+    process.end(signal.SIGTERM)
+    backups = core.directory / "backups"
+    labels = [height - 1 for height in range(lab.params.first_block, lab.height + 1) if height % 4 == 0]
+    assert sorted(path.name for path in backups.iterdir()) == [f"blockstack-server.db.bak.{n}" for n in labels]
+    assert core("restore") == (0, f"Restored the state after block {labels[-1] + 1}\n", "")
+    assert core("restore", labels[0]) == (0, f"Restored the state after block {labels[0] + 1}\n", "")
+    status, _, complaint = core("restore", 99999)
+    assert (status, complaint.count("\n")) == (1, 1)
+    assert f"no backup 99999; there are {labels[0]}, " in complaint
+    process = core.start()
+    assert f"block {labels[0] + 2}: " in process.wait_for("accepted, ")
+    process.wait_for(f"indexed up to block {lab.height}, consensus hash {lab.consensus_hash}")
+
+
+def test_a_database_is_verified_while_its_node_runs(core: Core, lab: Lab, tmp_path: Path) -> None:
+    process = core.start()
+    process.wait_for(f"indexed up to block {lab.height}")
+    hash_ = lab.consensus_hash
+    done = core("verifydb", lab.height, hash_, core.directory)
+    assert done == (0, f"Database is consistent with {hash_}\n", "")
+    status, output, complaint = core("verifydb", lab.height, "00" * 16, core.directory)
+    assert (status, output) == (1, "Database is NOT CONSISTENT\n")
+    assert complaint == f"blockstack-core: block {lab.height}: expected consensus hash {'00' * 16}, got {hash_}\n"
+    status, _, complaint = core("verifydb", 99999, hash_, core.directory)
+    assert (status, "height to verify: expected" in complaint) == (2, True)
+
+
+def test_a_node_stops_before_it_stores_a_hash_that_is_not_the_expected_one(
+    core: Core, lab: Lab, tmp_path: Path
+) -> None:
+    expected = tmp_path / "expected.json"
+    expected.write_text(json.dumps({"snapshots": {str(lab.height): "00" * 16}}))
+    process = core.start(f"--expected-snapshots={expected}")
+    process.wait_for(f"block {lab.height}: expected consensus hash {'00' * 16}, got {lab.consensus_hash}")
+    assert process.popen.wait(WAIT_SECONDS) == 2
+    assert core("verifydb", lab.height, lab.consensus_hash, core.directory)[0] == 2
+    expected.write_text("{}")
+    assert core("start", f"--expected-snapshots={expected}")[0] == 1
