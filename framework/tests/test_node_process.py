@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from configparser import RawConfigParser
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 from xmlrpc.client import ServerProxy
@@ -17,6 +19,8 @@ from xmlrpc.client import ServerProxy
 import pytest
 
 from bns.bitcoin.block import read_transactions
+from bns.node.follow import TipWatch
+from bns.node.rpc import RpcClient
 from bnslab.chain import BitcoindBackend, BlockFactory, base_chain, start_node
 from bnslab.http import HttpClient
 
@@ -29,6 +33,12 @@ if TYPE_CHECKING:
     from tests.labs import Labs
 
 WAIT_SECONDS = 60.0
+
+
+def credentials(node: RegtestNode) -> dict[str, str]:
+    """The settings of a node, rpcuser and rpcpassword among them."""
+    lines = (node.directory / "bitcoin.conf").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 class Process:
@@ -72,8 +82,7 @@ class Core:
         self.rpc_port, self.api_port = ports.take(), ports.take()
         self._stack = stack
         self.ini = directory / "blockstack-server.ini"
-        lines = (node.directory / "bitcoin.conf").read_text().splitlines()
-        secrets = dict(line.split("=", 1) for line in lines if "=" in line)
+        secrets = credentials(node)
         self.write(
             {
                 "blockstack": {"server_version": "19.0.8.1", "rpc_port": self.rpc_port, "backup_frequency": 4},
@@ -162,6 +171,37 @@ def test_a_node_follows_the_chain(core: Core, lab: Lab) -> None:
     assert info["consensus"] == lab.consensus_hash
     assert process.end(signal.SIGTERM) == 0
     assert not (core.directory / "blockstack-server.pid").exists()
+
+
+def test_answers_come_from_one_block_while_others_arrive(core: Core, lab: Lab) -> None:
+    process = core.start()
+    process.wait_for("the node is ready")
+    hashes = {receipt.height: receipt.consensus_hash for receipt in lab.receipts}
+    hashes[lab.params.first_block - 1] = lab.params.genesis_consensus_hash
+    last, goal = 0, lab.height + 20
+    while last < goal:
+        if lab.height < goal:
+            receipt = lab.mine()
+            hashes[receipt.height] = receipt.consensus_hash
+        for info in (core.get("/v1/info"), core.rpc("getinfo")):
+            assert info["consensus"] == hashes[info["last_block_processed"]]
+            assert info["last_block_processed"] >= last
+            last = info["last_block_processed"]
+
+
+def test_a_watch_hears_of_a_block_from_bitcoind(lab: Lab, backend: BitcoindBackend) -> None:
+    secrets = credentials(backend.node)
+    client = RpcClient(("127.0.0.1", backend.node.rpc_port), secrets["rpcuser"], secrets["rpcpassword"])
+    heard = threading.Event()
+    with closing(client):
+        watch = TipWatch(client, WAIT_SECONDS, heard.set)
+        watch.expect(lab.height - 1)
+        assert heard.wait(WAIT_SECONDS / 2)  # there already
+        heard.clear()
+        watch.expect(lab.height)
+        lab.mine()
+        assert heard.wait(WAIT_SECONDS / 2)
+        watch.close()
 
 
 def test_a_reorganisation_is_followed(core: Core, lab: Lab, backend: BitcoindBackend) -> None:
@@ -258,8 +298,6 @@ def test_a_bitcoind_that_is_away_is_waited_for(core: Core, lab: Lab, backend: Bi
     ],
 )
 def test_what_is_wrong_with_the_configuration(core: Core, section: str, key: str, value: str, complaint: str) -> None:
-    from configparser import RawConfigParser
-
     parser = RawConfigParser()
     parser.read(core.ini)
     parser.set(section, key, value)
