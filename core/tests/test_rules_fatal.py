@@ -141,6 +141,14 @@ CASES = [
         lambda c: after_the_last_epoch(c, 1).op(ALICE, announce.encode("44" * 20)),
         params=ENDING,
     ),
+    *(
+        Case(f"{title} in the second block above the last epoch", Reason.FATAL_BEYOND_LAST_EPOCH, act, params=ENDING)
+        for title, act in (
+            ("an update by nobody", lambda c: after_the_last_epoch(c, 2).update(NAME, BOB)),
+            ("a transfer of nothing", lambda c: after_the_last_epoch(c, 2).transfer(NAME, BOB, ALICE)),
+            ("a revocation of nothing", lambda c: after_the_last_epoch(c, 2).revoke(NAME, BOB)),
+        )
+    ),
     Case("import as the reveal expires", None, lambda c: import_at_the_end(c, "bar.test")),
 ]
 

@@ -319,3 +319,15 @@ def test_genesis_hashes_are_in_the_window(block: int, expected: Reason | None) -
     chain = Chain()
     chain.mine_to(block)
     assert chain.judge(chain.preorder(NAME, ALICE, consensus=chain.params.genesis_consensus_hash)) is expected
+
+
+@pytest.mark.parametrize("expire", [0, 1, 2])
+def test_a_preorder_that_expires_at_once_is_hidden_in_its_own_block(expire: int) -> None:
+    """Section 3.4: the comparison with the expiry period is the wrong way round, so only 0 and 1 have an effect."""
+    chain = Chain(replace(rules(), name_preorder_expire=expire)).opened()
+    preorder, twin = chain.preorder(NAME, ALICE), chain.preorder(NAME, ALICE)
+    registration = chain.register(NAME, ALICE)
+    chain.mine()
+    assert chain.verdicts[preorder] is None
+    assert chain.verdicts[twin] is (Reason.COLLISION if expire < 2 else Reason.PREORDER_PENDING)
+    assert chain.verdicts[registration] is (Reason.NOT_PREORDERED if expire < 2 else None)

@@ -182,10 +182,9 @@ class Scope(NamedTuple):
 
     def require_quota(self, owner: str) -> None:
         """Reject if a script (hex) owns as many names as one may, this block's registrations included."""
-        self.view.epoch(self.view.last)
         most = self.view.params.max_names_per_sender
         if self.view.has_names(owner, most - self.earlier.registrations_by(owner)):
-            raise Rejected(Reason.TOO_MANY_NAMES, f"{owner} has {most} or more")
+            raise Rejected(Reason.TOO_MANY_NAMES, f"{owner} has {most}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class NameTransfer:
         """C12 and C13; this block's registrations do not count. C11 is implied: the name is the sender's."""
         most = scope.view.params.max_names_per_sender
         if scope.view.has_names(self.recipient, most):
-            raise Rejected(Reason.TOO_MANY_NAMES, f"{self.recipient} has {most} or more")
+            raise Rejected(Reason.TOO_MANY_NAMES, f"{self.recipient} has {most}")
         by_script_hash = classify(bytes.fromhex(self.carrier.sender)) is ScriptType.SCRIPTHASH
         if by_script_hash and not scope.epoch.has(Feature.MULTISIG):
             raise Rejected(Reason.MULTISIG_NOT_SUPPORTED, f"{self.carrier.address} in epoch {scope.epoch.number}")
