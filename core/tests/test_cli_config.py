@@ -82,6 +82,11 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_places_are_found_from_the_working_directory(ini: Path) -> None:
+    ini.write_text(REFERENCE.replace("/home/someone/.blockstack-server/zonefiles", "elsewhere/zonefiles"))
+    assert load(ini.parent).node.zonefiles == ini.parent / "elsewhere" / "zonefiles"
+
+
 def test_saving_keeps_what_it_does_not_know(ini: Path) -> None:
     before = load(ini.parent)
     save(before)

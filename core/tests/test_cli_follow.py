@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import sqlite3
 import threading
 from contextlib import closing
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from bns.bitcoin.transaction import TxOut
     from bns.engine import Block
 
 FIRST = PARAMS.first_block
@@ -137,17 +139,16 @@ def test_readers_are_kept_out_while_blocks_are_written_and_only_then(state: Shar
 
 
 def test_a_stop_takes_effect_between_two_blocks(state: SharedState, backups: Backups) -> None:
-    class Source(MemorySource):
-        def blocks(self, first: int, last: int) -> Iterator[Block]:
-            for block in super().blocks(first, last):
-                if block.height == FIRST + 30:
-                    follower.stop()
-                yield block
-
     blocks = busy_blocks()
-    follower = Watched(Source(FIRST, [block.raw for block in blocks], blocks[0].prevout), state, backups)
+
+    def prevout(txid: bytes, index: int) -> TxOut | None:
+        if state.last_block == FIRST + 31:
+            follower.stop()
+        return blocks[0].prevout(txid, index)
+
+    follower = Watched(MemorySource(FIRST, [block.raw for block in blocks], prevout), state, backups)
     follower.run()
-    assert FIRST - 1 <= state.last_block <= FIRST + 30
+    assert state.last_block == FIRST + 32
     assert tables(state) == fresh([block for block in blocks if block.height <= state.last_block])
 
 
@@ -186,6 +187,15 @@ def test_old_backups_go(state: SharedState, backups: Backups) -> None:
     assert backups.labels() == due_labels(LAST - 20)
     Watched(source_to(LAST), state, backups).run()
     assert backups.labels() == due_labels(LAST)
+
+
+def test_how_old_a_backup_may_be(backups: Backups) -> None:
+    backups.directory.mkdir()
+    backups.path(10).touch()
+    backups.prune(35)
+    assert backups.labels() == [10]
+    backups.prune(36)
+    assert backups.labels() == []
 
 
 def test_backups_of_a_dead_branch_go(state: SharedState, backups: Backups) -> None:
@@ -234,28 +244,49 @@ def test_no_backup(backups: Backups) -> None:
 
 
 class FakeClient(RpcClient):
-    """Answers a long poll with what the test hands it."""
+    """Answers each long poll with what the test hands it: a height, or an error."""
 
-    def __init__(self, answers: list[Exception | None]) -> None:
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 1), "", "")
-        self.answers = answers
-        self.asked: list[tuple[object, ...]] = []
+        self.answers: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
+        self.asked: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self.calls = 0
 
     def call(self, method: str, *params: object) -> Any:
-        self.asked.append((method, *params))
-        answer = self.answers.pop(0)
-        if answer is not None:
+        self.calls += 1
+        self.asked.put((method, *params))
+        answer = self.answers.get()
+        if isinstance(answer, Exception):
             raise answer
+        return {"height": answer, "hash": ""}
 
 
 def test_a_watch_wakes_for_a_block_and_once_for_a_failure() -> None:
-    gone = SourceUnavailable("bitcoind", "gone")
-    client = FakeClient([None, gone, gone, RpcError(-32601, "no such method", "m"), None, gone])
+    client = FakeClient()
     woken: list[int] = []
-    watch = TipWatch(client, 1.5, lambda: woken.append(len(client.asked)))
-    for height in range(10, 16):
+    watch = TipWatch(client, 1.5, lambda: woken.append(client.calls))
+    gone = SourceUnavailable("bitcoind", "gone")
+    unknown = RpcError(-32601, "no such method", "waitforblockheight")
+    answers: list[int | Exception] = [11, gone, gone, unknown, 14, 16, gone]
+    for height, answer in enumerate(answers, start=10):
         watch.expect(height)
+        assert client.asked.get(timeout=30) == ("waitforblockheight", height + 1, 1500)
+        client.answers.put(answer)
     watch.close()
     watch._thread.join()
-    assert client.asked == [("waitforblockheight", height + 1, 1500) for height in range(10, 16)]
-    assert woken == [1, 2, 5, 6]
+    assert woken == [1, 2, 6, 7]
+
+
+def test_a_watch_goes_by_the_last_height_it_was_told() -> None:
+    client = FakeClient()
+    watch = TipWatch(client, 1.5, lambda: None)
+    watch.expect(1)
+    assert client.asked.get(timeout=30)[1] == 2
+    for height in (2, 3, 4):
+        watch.expect(height)
+    client.answers.put(1)
+    assert client.asked.get(timeout=30)[1] == 5
+    watch.close()
+    client.answers.put(1)
+    watch._thread.join()
+    assert client.asked.empty()

@@ -2,131 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-import select
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
-from configparser import RawConfigParser
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any
-from xmlrpc.client import ServerProxy
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bns.bitcoin.block import read_transactions
+from bns.node import daemon
+from bns.node.config import load
 from bns.node.follow import TipWatch
 from bns.node.rpc import RpcClient
+from bns.state.store import State
+from bns.zonefiles.store import zonefile_hash
 from bnslab.chain import BitcoindBackend, BlockFactory, base_chain, start_node
-from bnslab.http import HttpClient
+from tests.cores import WAIT_SECONDS, Core, credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
     from bnslab.lab import Lab
     from tests.labs import Labs
-
-WAIT_SECONDS = 60.0
-
-
-def credentials(node: RegtestNode) -> dict[str, str]:
-    """The settings of a node, rpcuser and rpcpassword among them."""
-    lines = (node.directory / "bitcoin.conf").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line)
-
-
-class Process:
-    """A node in the foreground, whose log is read line by line."""
-
-    def __init__(self, arguments: list[str]) -> None:
-        self.popen = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
-        self._text = b""
-
-    def wait_for(self, text: str) -> str:
-        """Read the log up to a line with a text; that line."""
-        assert self.popen.stderr is not None
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
-            while b"\n" in self._text:
-                line, _, self._text = self._text.partition(b"\n")
-                if text in line.decode():
-                    return line.decode()
-            readable, _, _ = select.select([self.popen.stderr], [], [], deadline - time.monotonic())
-            chunk = os.read(self.popen.stderr.fileno(), 4096) if readable else b""
-            assert chunk, f"expected {text!r} in the log, got {self._text!r}"
-            self._text += chunk
-
-    def end(self, number: signal.Signals) -> int:
-        """Send a signal and wait; the exit status."""
-        self.popen.send_signal(number)
-        return self.popen.wait(WAIT_SECONDS)
-
-    def close(self) -> None:
-        if self.popen.poll() is None:
-            self.end(signal.SIGKILL)
-        assert self.popen.stderr is not None
-        self.popen.stderr.close()
-
-
-class Core:
-    """The command, for one working directory."""
-
-    def __init__(self, directory: Path, lab: Lab, node: RegtestNode, ports: PortPool, stack: ExitStack) -> None:
-        self.directory = directory
-        self.rpc_port, self.api_port = ports.take(), ports.take()
-        self._stack = stack
-        self.ini = directory / "blockstack-server.ini"
-        secrets = credentials(node)
-        self.write(
-            {
-                "blockstack": {"server_version": "19.0.8.1", "rpc_port": self.rpc_port, "backup_frequency": 4},
-                "blockstack-api": {"api_port": self.api_port},
-                "bitcoind": {
-                    "server": "127.0.0.1",
-                    "port": node.rpc_port,
-                    "user": secrets["rpcuser"],
-                    "passwd": secrets["rpcpassword"],
-                    "regtest": "yes",
-                },
-                "environment": lab.params.to_reference_env(),
-            }
-        )
-
-    def write(self, sections: Mapping[str, Mapping[str, object]]) -> None:
-        self.directory.mkdir(exist_ok=True)
-        text = [f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) for name, keys in sections.items()]
-        self.ini.write_text("\n".join(text))
-
-    def arguments(self, *arguments: object) -> list[str]:
-        given = [str(argument) for argument in arguments]
-        return [sys.executable, "-W", "error", "-m", "bns.cli", *given, f"--working-dir={self.directory}"]
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        """Run a command; its exit status, standard output and standard error."""
-        done = subprocess.run(
-            self.arguments(*arguments), capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    def start(self, *arguments: object) -> Process:
-        """A node in the foreground, killed when the test ends."""
-        process = Process(self.arguments("start", "--foreground", "--debug", *arguments))
-        self._stack.callback(process.close)
-        return process
-
-    def get(self, path: str) -> Any:
-        with closing(HttpClient(f"http://127.0.0.1:{self.api_port}")) as client:
-            return client.get(path).json()
-
-    def rpc(self, method: str, *arguments: object) -> Any:
-        with ServerProxy(f"http://127.0.0.1:{self.rpc_port}") as proxy:
-            return json.loads(str(getattr(proxy, method)(*arguments)))
 
 
 @pytest.fixture(scope="module")
@@ -148,14 +51,9 @@ def lab(make_lab: Labs, backend: BitcoindBackend, request: pytest.FixtureRequest
 
 
 @pytest.fixture
-def make_core(tmp_path: Path, lab: Lab, backend: BitcoindBackend, port_pool: PortPool) -> Iterator[Callable[..., Core]]:
+def core(tmp_path: Path, lab: Lab, backend: BitcoindBackend, port_pool: PortPool) -> Iterator[Core]:
     with ExitStack() as stack:
-        yield lambda name="node": Core(tmp_path / name, lab, backend.node, port_pool, stack)
-
-
-@pytest.fixture
-def core(make_core: Callable[..., Core]) -> Core:
-    return make_core()
+        yield Core(tmp_path / "node", lab, backend.node, port_pool, stack)
 
 
 def test_a_node_follows_the_chain(core: Core, lab: Lab) -> None:
@@ -187,6 +85,39 @@ def test_answers_come_from_one_block_while_others_arrive(core: Core, lab: Lab) -
             assert info["consensus"] == hashes[info["last_block_processed"]]
             assert info["last_block_processed"] >= last
             last = info["last_block_processed"]
+
+
+def test_a_zone_file_is_taken_and_kept(core: Core, lab: Lab) -> None:
+    data = b'$ORIGIN one.test\n$TTL 3600\n_http._tcp URI 10 1 "http://example.com"\n'
+    lab.update("one.test", by="bob", value_hash=zonefile_hash(data))
+    lab.mine()
+    process = core.start()
+    process.wait_for(f"indexed up to block {lab.height}")
+    assert core.rpc("put_zonefiles", [base64.b64encode(data).decode()])["saved"] == [1]
+    assert core.get("/v1/names/one.test")["zonefile"] == data.decode()
+    process.end(signal.SIGKILL)
+    core.start().wait_for("the node is ready")
+    assert core.get("/v1/names/one.test")["zonefile"] == data.decode()
+
+
+def test_ports_of_the_command_line_and_no_rest(core: Core, lab: Lab, port_pool: PortPool) -> None:
+    configured, core.rpc_port = core.rpc_port, port_pool.take()
+    process = core.start("--port", core.rpc_port, "--no-api")
+    process.wait_for("the node is ready")
+    assert core.rpc("ping")["status"] == "alive"
+    for unused in (configured, core.api_port):
+        with socket.create_server(("127.0.0.1", unused)):
+            pass
+    assert process.end(signal.SIGTERM) == 0
+
+
+def test_a_node_without_zone_files(core: Core, lab: Lab) -> None:
+    core.set("blockstack", "atlas", "false")
+    process = core.start()
+    process.wait_for(f"indexed up to block {lab.height}")
+    assert core.rpc("get_zonefiles", ["11" * 20])["error"] == "No data"
+    assert core.get("/v1/names/one.test")["status"] == "registered"
+    assert "zonefile_count" not in core.get("/v1/info")
 
 
 def test_a_watch_hears_of_a_block_from_bitcoind(lab: Lab, backend: BitcoindBackend) -> None:
@@ -288,6 +219,18 @@ def test_a_bitcoind_that_is_away_is_waited_for(core: Core, lab: Lab, backend: Bi
     assert process.end(signal.SIGTERM) == 0
 
 
+def test_a_bitcoind_that_hangs_keeps_nobody(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon, "GREETING_SECONDS", 0.2)
+    monkeypatch.setattr(daemon, "LEAVING_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        core.set("bitcoind", "port", silent.getsockname()[1])
+        node = daemon.Node(load(core.directory), serve_api=True, expected={}, ended=lambda: None)
+        node.start()
+        assert core.get("/v1/names/one.test") == {"status": "available"}
+        node.stop()
+    State.open(core.directory / daemon.DATABASE, load(core.directory).params).close()
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "complaint"),
     [
@@ -298,11 +241,7 @@ def test_a_bitcoind_that_is_away_is_waited_for(core: Core, lab: Lab, backend: Bi
     ],
 )
 def test_what_is_wrong_with_the_configuration(core: Core, section: str, key: str, value: str, complaint: str) -> None:
-    parser = RawConfigParser()
-    parser.read(core.ini)
-    parser.set(section, key, value)
-    with core.ini.open("w") as file:
-        parser.write(file)
+    core.set(section, key, value)
     for foreground in ((), ("--foreground",)):
         status, output, error = core("start", *foreground)
         assert (status, output) == (2, "")

@@ -1,0 +1,284 @@
+"""The command line of the node, `blockstack-core` (spec 08 section 5)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bns.errors import BnsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bns.node.config import Config
+
+PROGRAM = "blockstack-core"
+ERROR = 2
+REFUSED = 1
+INTERRUPTED = 130
+
+_STOP_SECONDS = 30.0
+_DEFAULT_DIRECTORY = "~/.blockstack-server"
+
+
+@dataclass
+class Common:
+    """What may be said before the command or after it."""
+
+    working_dir: Path = field(default_factory=lambda: Path(_DEFAULT_DIRECTORY).expanduser())
+    config_file: Path | None = None
+    debug: bool = False
+    rules: dict[str, str] = field(default_factory=dict)
+
+    def load(self) -> Config:
+        """The configuration in force."""
+        from bns.node.config import load
+
+        return load(self.working_dir, self.config_file, self.rules)
+
+
+def _remember(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - of any option
+    common = ctx.ensure_object(Common)
+    if value is None or value is False:
+        return
+    match option.name:
+        case "debug":
+            common.debug = True
+        case "testnet" | "testnet3" as name:
+            common.rules[f"BLOCKSTACK_{name.upper()}"] = "1"
+        case "working_dir":
+            common.working_dir = value.expanduser().absolute()
+        case _:
+            common.config_file = value.expanduser().absolute()
+
+
+def _path(*names: str, text: str, **more: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as click has it
+    return click.option(*names, type=click.Path(path_type=Path), help=text, **more)
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that all have."""
+    hidden: dict[str, Any] = {"expose_value": False, "callback": _remember}
+    directory = f"Directory of the node's files (default: {_DEFAULT_DIRECTORY})."
+    options = (
+        _path("--working-dir", "--working_dir", text=directory, **hidden),
+        _path("--config", "config_file", text="Configuration file (default: blockstack-server.ini there).", **hidden),
+        click.option("--debug", "--verbose", "debug", is_flag=True, help="Say more.", **hidden),
+        click.option("--testnet", is_flag=True, help="Use the addresses of test networks.", **hidden),
+        click.option("--testnet3", is_flag=True, help="Use the addresses of test networks.", **hidden),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_expected_option = _path(
+    "--expected-snapshots", "--expected_snapshots", text="Consensus hashes to insist on: JSON, or a database."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@common_options
+def root() -> None:
+    """A node of the Blockstack name system."""
+
+
+@root.command()
+@common_options
+def version() -> None:
+    """Print the version of the reference that the node answers like."""
+    from bns.api.chain import VERSION
+
+    click.echo(f"Blockstack version: {VERSION}")
+
+
+@root.command()
+@click.option("--foreground", is_flag=True, help="Do not become a daemon; log to stderr.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the XML-RPC server.")
+@click.option("--api-port", "--api_port", type=click.IntRange(1, 65535), help="Port of the REST server.")
+@_expected_option
+@click.option("--no-api", is_flag=True, help="Do not run the REST server.")
+@click.option("--ready-fd", type=int, hidden=True)
+@common_options
+@click.pass_obj
+def start(common: Common, /, foreground: bool, **given: Any) -> int:  # noqa: ANN401 - the options above
+    """Run the node: follow bitcoind, answer XML-RPC and REST.
+
+    Without --foreground it returns when the node answers requests, or could not start.
+    """
+    from bns.node import launch
+    from bns.node.config import save
+
+    common.working_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config = common.load()
+    if not config.path.exists():
+        save(config)
+        click.echo(f"Saving configuration to {config.path}", err=True)
+    orders = launch.Orders(config, debug=common.debug, **given)
+    if foreground:
+        launch.in_foreground(orders)
+        return 0
+    status, message = launch.in_background(orders, common.rules)
+    if status:
+        click.echo(f"{PROGRAM}: {message}", err=True)
+    return status
+
+
+@root.command()
+@common_options
+@click.pass_obj
+def stop(common: Common) -> None:
+    """Stop the node that runs in the working directory."""
+    from bns.node import pidfile
+
+    pid = pidfile.stop(common.working_dir / pidfile.FILE_NAME, _STOP_SECONDS)
+    click.echo(f"No node runs in {common.working_dir}" if pid is None else f"Stopped process {pid}")
+
+
+@root.command()
+@common_options
+@click.pass_obj
+def configure(common: Common) -> int:
+    """Ask for every option, and save the answers."""
+    from bns.node.config import save
+
+    config = common.load()
+    try:
+        for part in ("bitcoind", "node", "api"):
+            config = replace(config, **{part: _ask(getattr(config, part), config)})
+    except click.Abort:
+        return 0
+    save(config)
+    click.echo("Blockstack successfully reconfigured.")
+    return 0
+
+
+def _ask(settings: Any, config: Config) -> Any:  # noqa: ANN401 - a section of the configuration
+    from bns.node.config import checked, text_of
+
+    for each in fields(settings):
+        if each.name == "server_version":
+            continue
+        click.echo(f"{'-' * 72}\n{each.metadata['text']}\n{'-' * 72}")
+        present = text_of(getattr(settings, each.name))
+        while True:
+            text = click.prompt(f'{each.name} (default: "{present}")', default=present, show_default=False)
+            try:
+                settings = checked(settings, each.name, text, config)
+            except BnsError as error:
+                click.echo(error, err=True)
+            else:
+                break
+    return settings
+
+
+@root.command()
+@click.argument("block_number", type=click.IntRange(0), required=False)
+@common_options
+@click.pass_obj
+def restore(common: Common, block_number: int | None) -> None:
+    """Put a backup in the place of the database: the newest one, or that of BLOCK_NUMBER.
+
+    The number is that in the name of the backup, one below the last block it holds.
+    """
+    from contextlib import closing
+
+    from bns.node.daemon import backups_of
+    from bns.node.pidfile import FILE_NAME, PidFile
+
+    config = common.load()
+    if not config.working_dir.is_dir():
+        raise click.ClickException(f"{config.working_dir}: there is no such directory")
+    with closing(PidFile(config.working_dir / FILE_NAME)):
+        height = backups_of(config).restore(block_number, config.params)
+    click.echo(f"Restored the state after block {height}")
+
+
+@root.command()
+@click.argument("block_height", type=click.IntRange(0))
+@click.argument("consensus_hash")
+@click.argument("chainstate_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_expected_option
+@common_options
+@click.pass_obj
+def verifydb(
+    common: Common, block_height: int, consensus_hash: str, chainstate_dir: Path, expected_snapshots: Path | None
+) -> int:
+    """Replay the transactions in CHAINSTATE_DIR, and compare with a CONSENSUS_HASH that you trust."""
+    from bns.node.expected import Diverged, read_expected, require_hash
+    from bns.node.verify import verify
+    from bns.state.store import State
+
+    trusted = require_hash(consensus_hash)
+    expected: Mapping[int, str] = read_expected(expected_snapshots) if expected_snapshots else {}
+    state = State.memory(common.load().params)
+    report = _every_second(block_height, monotonic)
+    try:
+        verify(chainstate_dir, state, block_height, trusted, expected=expected, report=report)
+    except Diverged as error:
+        click.echo("Database is NOT CONSISTENT")
+        click.echo(f"{PROGRAM}: {error}", err=True)
+        return REFUSED
+    finally:
+        state.close()
+    click.echo(f"Database is consistent with {trusted}")
+    return 0
+
+
+def _every_second(last: int, clock: Callable[[], float]) -> Callable[[int], None]:
+    said = clock()
+
+    def report(height: int) -> None:
+        nonlocal said
+        if clock() - said >= 1:
+            said = clock()
+            click.echo(f"block {height} of {last}", err=True)
+
+    return report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 2 after an error, 1 where the node refuses, 130 after Ctrl-C.
+
+    argv defaults to the arguments of the process. Errors made on purpose, and what the operating system refuses, become
+    one line on stderr.
+    """
+    try:
+        status = root.main(argv, prog_name=PROGRAM, standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ERROR
+    except click.ClickException as error:
+        return _fail(error.format_message(), ERROR)
+    except BnsError as error:
+        return _fail(str(error), status_of(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", ERROR)
+    return status if isinstance(status, int) else 0
+
+
+def status_of(error: BnsError) -> int:
+    """The exit status for an error."""
+    from bns.node.backups import NoBackup
+    from bns.node.config import ObsoleteConfig
+    from bns.node.expected import UnreadableSnapshots
+    from bns.node.pidfile import AlreadyRunning
+
+    return REFUSED if isinstance(error, AlreadyRunning | NoBackup | ObsoleteConfig | UnreadableSnapshots) else ERROR
+
+
+def _fail(message: str, status: int) -> int:
+    click.echo(f"{PROGRAM}: {message}", err=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""A running node: its database, its servers, its main loop, and their beginning and end (spec 08 section 6)."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from bns.api.records import NodeView, view
+from bns.api.rest import rest_app
+from bns.api.rpc import rpc_app
+from bns.api.sources import Passes
+from bns.bitcoin.network import MAINNET
+from bns.node.backups import Backups
+from bns.node.bitcoind import BitcoindSource
+from bns.node.errors import SourceError, SourceUnavailable
+from bns.node.follow import Follower, SharedState, TipWatch
+from bns.node.rpc import RpcClient
+from bns.node.servers import Servers, Service, listen
+from bns.subdomains.offchain import Offchain
+from bns.zonefiles.store import ZonefileStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from bns.node.config import Config
+
+DATABASE = "blockstack-server.db"
+
+GREETING_SECONDS = 5.0
+"""How long a start waits for bitcoind at most."""
+
+LEAVING_SECONDS = 10.0
+"""How long a stop waits at most for the main loop, which may itself wait for bitcoind."""
+
+_LONG_POLL_MARGIN = 30.0
+
+log = logging.getLogger("bns.node")
+
+
+def database_path(config: Config) -> Path:
+    """Where the database of a node is."""
+    return config.working_dir / DATABASE
+
+
+def backups_of(config: Config) -> Backups:
+    """The backups of a node."""
+    return Backups(database_path(config), config.node.backup_frequency, config.node.backup_max_age)
+
+
+class Node:
+    """A node that answers requests and follows the chain between start and stop.
+
+    serve_api is whether the REST server runs too. ended is called, in another thread, when the main loop has come to
+    its end, be it asked to or not; failure is then what it failed with.
+    """
+
+    def __init__(
+        self, config: Config, *, serve_api: bool, expected: Mapping[int, str], ended: Callable[[], None]
+    ) -> None:
+        self.config = config
+        self.failure: BaseException | None = None
+        self._serve_api = serve_api
+        self._expected = expected
+        self._ended = ended
+        self._closing = ExitStack()
+
+    def start(self) -> None:
+        """Open the database, begin to answer requests, begin to follow the chain.
+
+        A bitcoind that does not answer is no error: it is waited for. Raises CannotListen, DatabaseError, and
+        SourceError if bitcoind refuses our password or has another chain.
+        """
+        with ExitStack() as opened:
+            self._open(opened)
+            self._closing = opened.pop_all()
+
+    def _open(self, opened: ExitStack) -> None:
+        config = self.config
+        rpc_socket = listen("RPC server (rpc_port)", config.node.rpc_host, config.node.rpc_port)
+        opened.callback(rpc_socket.close)
+        api_socket = None
+        if self._serve_api:
+            api_socket = listen("REST server (api_port)", config.api.api_host, config.api.api_port)
+            opened.callback(api_socket.close)
+        state = _open_state(config)
+        opened.callback(_close, state)
+        zonefiles = ZonefileStore(config.node.zonefiles)
+        offchain = None
+        if config.node.atlas:
+            offchain = Offchain(state, zonefiles, first_subdomain_block=config.first_subdomain_block)
+        progress = Passes(time.time, config.stale_seconds)
+        follower = self._follower(state, offchain, progress, opened)
+        parts: dict[str, Any] = {
+            "progress": progress,
+            "test_mode": config.test_mode,
+            "rpc_url": f"http://localhost:{config.node.rpc_port}",
+            "lock": state.lock,
+        }
+        seen = view(state, offchain, **parts) if offchain else NodeView(state, zonefiles.get, **parts)
+        services = [Service(rpc_app(seen, at_once=config.requests_at_once), rpc_socket)]
+        if api_socket is not None:
+            services.append(Service(rest_app(seen, at_once=config.requests_at_once), api_socket))
+        servers = Servers(services)
+        opened.callback(servers.stop)
+        servers.start()
+        # A daemon, because a bitcoind that hangs must not keep the process.
+        thread = threading.Thread(target=self._follow, args=(follower,), name="indexer", daemon=True)
+        thread.start()
+        opened.callback(thread.join, LEAVING_SECONDS)
+        opened.callback(follower.stop)
+
+    def _follower(self, state: SharedState, offchain: Offchain | None, progress: Passes, opened: ExitStack) -> Follower:
+        config = self.config
+        source = BitcoindSource(_client(config))
+        opened.callback(source.close)
+        follower = Follower(
+            source, state, offchain, backups_of(config), progress,
+            config.confirmations, config.poll_seconds, lambda: _greet(config), self._expected,
+        )  # fmt: skip
+        try:
+            _greet(config, min(GREETING_SECONDS, config.bitcoind.timeout))
+        except SourceUnavailable as error:
+            log.warning("%s; waiting for it", error)
+        patient = _client(config, config.poll_seconds + _LONG_POLL_MARGIN)
+        follower.watch = TipWatch(patient, config.poll_seconds, follower.wake)
+        opened.callback(follower.watch.close)
+        return follower
+
+    def _follow(self, follower: Follower) -> None:
+        try:
+            follower.run()
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that started the node
+            self.failure = error
+        finally:
+            self._ended()
+
+    def stop(self) -> None:
+        """Finish the block and the answers in progress, and close everything."""
+        self._closing.close()
+
+
+def run(config: Config, *, serve_api: bool, expected: Mapping[int, str], ready: Callable[[], None]) -> None:
+    """Run a node in the main thread until SIGTERM, SIGINT or SIGQUIT; ready is called once it answers.
+
+    Raises what Node.start raises, and what its main loop failed with.
+    """
+    # Handlers that took locks could meet themselves, so signals and the loop's end only send a byte.
+    inbox, outbox = socket.socketpair()
+    outbox.settimeout(0)
+    with inbox, outbox:
+        node = Node(config, serve_api=serve_api, expected=expected, ended=lambda: _send(outbox))
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+        former = {number: signal.signal(number, _ignore) for number in numbers}
+        former_wakeup = signal.set_wakeup_fd(outbox.fileno())
+        try:
+            node.start()
+            try:
+                ready()
+                inbox.recv(1)
+            finally:
+                node.stop()
+        finally:
+            signal.set_wakeup_fd(former_wakeup)
+            for number, handler in former.items():
+                signal.signal(number, handler)
+    if node.failure is not None:
+        raise node.failure
+
+
+def _send(outbox: socket.socket) -> None:
+    with suppress(BlockingIOError):  # full of signals: the main thread is about to wake up anyway
+        outbox.send(b"\0")
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """What counts is the byte that the signal sends."""
+
+
+def _open_state(config: Config) -> SharedState:
+    path = database_path(config)
+    kind = SharedState.open if path.exists() else SharedState.create
+    state = kind(path, config.params)
+    assert isinstance(state, SharedState)
+    return state
+
+
+def _client(config: Config, timeout: float | None = None) -> RpcClient:
+    bitcoind = config.bitcoind
+    address = (bitcoind.server, bitcoind.port)
+    return RpcClient(address, bitcoind.user, bitcoind.passwd, timeout=timeout or bitcoind.timeout)
+
+
+def _close(state: SharedState) -> None:
+    with state.lock:  # never in the middle of a transaction, whatever the main loop does
+        state.close()
+
+
+def _greet(config: Config, timeout: float | None = None) -> None:
+    """Ask bitcoind once which chain it has."""
+    client = _client(config, timeout)
+    try:
+        (info,) = client.attempt([("getblockchaininfo", ())])
+    finally:
+        client.close()
+    if isinstance(info, BaseException):
+        raise SourceUnavailable(client.name, str(info))
+    chain = str(info.get("chain"))
+    expected = "regtest" if config.bitcoind.regtest else "main" if config.params.network == MAINNET else "test"
+    if expected != chain and not (expected == "test" and chain.startswith(("test", "signet"))):
+        raise SourceError(client.name, f"expected the chain {expected!r}, got {chain!r}: see [bitcoind] regtest")

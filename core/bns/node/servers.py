@@ -1,0 +1,119 @@
+"""The node's servers: ASGI applications on sockets, in one thread of their own (spec 08 section 6.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import uvicorn
+
+from bns.errors import BnsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import ASGIApp
+
+LAST_ANSWERS_SECONDS = 5.0
+"""How long answers that are under way may take once the servers are asked to stop."""
+
+
+class CannotListen(BnsError):
+    """An address is not to be had."""
+
+
+class Service(NamedTuple):
+    """An application, and the socket it answers at."""
+
+    app: ASGIApp
+    listener: socket.socket
+
+
+def listen(what: str, host: str, port: int) -> socket.socket:
+    """A socket that listens; CannotListen, which names what it is for, if that is not possible."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        problem = "the port is in use by another program" if taken else error.strerror or str(error)
+        raise CannotListen(f"{what} at {host}:{port}: {problem}") from None
+
+
+class Servers:
+    """Answers requests from start to stop."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._servers = [(_Server(_config(service.app)), service.listener) for service in services]
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="servers", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer; CannotListen if that fails."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise CannotListen(f"the servers did not start: {self._failure!r}") from self._failure
+
+    def stop(self) -> None:
+        """Finish what is being answered, and close all connections and sockets."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end)
+            self._thread.join()
+        for _, listener in self._servers:
+            listener.close()
+
+    def _end(self) -> None:
+        for server, _ in self._servers:
+            server.stopping.set()
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        tasks = [asyncio.create_task(server.serve([listener])) for server, listener in self._servers]
+        started = [asyncio.create_task(server.ready.wait()) for server, _ in self._servers]
+        waiting: set[asyncio.Future[Any]] = {asyncio.gather(*started), *tasks}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        self._ready.set()
+        await asyncio.gather(*tasks)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", lifespan="off", date_header=False, proxy_headers=False
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that starts and stops by events, where the original looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        self.ready.set()
+        await self.stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            _, late = await asyncio.wait(self.server_state.tasks, timeout=LAST_ANSWERS_SECONDS)
+            for task in late:
+                task.cancel()
