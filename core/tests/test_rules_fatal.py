@@ -90,6 +90,11 @@ CASES = [
         lambda c: c.revealed().op(RV, name_import.encode("foo\n.test"), (ALICE, 1), (BOB, 1)),
     ),
     Case(
+        "import of a name and a newline of 37 characters in all",
+        Reason.FATAL_TRAILING_NEWLINE,
+        lambda c: c.revealed().op(RV, name_import.encode("a" * 31 + ".test\n"), (ALICE, 1), (BOB, 1)),
+    ),
+    Case(
         "import of the longest name and a newline",
         Reason.INVALID_NAME,
         lambda c: c.revealed().op(RV, name_import.encode("a" * 32 + ".test\n"), (ALICE, 1), (BOB, 1)),
