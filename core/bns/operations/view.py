@@ -45,8 +45,8 @@ class Reader(Protocol):
     def operations_of(self, name: str) -> Iterator[tuple[str, str | None]]:
         """(op, consensus_hash) of the history rows of a name, newest first."""
 
-    def consensus_hash(self, height: int) -> str | None:
-        """Consensus hash of a stored height."""
+    def consensus_hashes(self, first: int, last: int) -> Sequence[str]:
+        """Consensus hashes of the heights from first to last that are stored, ascending by height."""
 
     def consensus_hash_height(self, consensus_hash: str) -> int | None:
         """The greatest stored height that has this hash."""
@@ -170,9 +170,8 @@ class View:
     @cached_property
     def valid_consensus_hashes(self) -> tuple[str, ...]:
         """The hashes of the window before this block, ascending by height, without duplicates."""
-        window = range(self.height - self.params.consensus_window, self.height)
-        hashes = (self.reader.consensus_hash(height) for height in window)
-        return tuple(dict.fromkeys(hash_ for hash_ in hashes if hash_ is not None))
+        hashes = self.reader.consensus_hashes(self.height - self.params.consensus_window, self.last)
+        return tuple(dict.fromkeys(hashes))
 
     def require_valid_consensus_hash(self, consensus_hash: str) -> None:
         """Reject a consensus hash outside the window."""

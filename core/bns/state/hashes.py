@@ -33,6 +33,12 @@ class HashColumn:
         start = (height - self.first) * _SIZE
         return (self._data[start : start + _SIZE].hex() or None) if start >= 0 else None
 
+    def between(self, first: int, last: int) -> list[str]:
+        """Hashes of the heights from first to last that are in the column."""
+        start, end = ((height - self.first) * _SIZE for height in (first, last + 1))
+        text = self._data[max(0, start) : max(0, end)].hex()
+        return [text[i : i + 2 * _SIZE] for i in range(0, len(text), 2 * _SIZE)]
+
     def truncate(self, last: int) -> None:
         """Forget every height above last."""
         del self._data[max(0, last + 1 - self.first) * _SIZE :]

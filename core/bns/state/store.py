@@ -334,6 +334,10 @@ class State:
         """Consensus hash of a stored height, genesis rows included."""
         return self._hashes.get(height)
 
+    def consensus_hashes(self, first: int, last: int) -> list[str]:
+        """Consensus hashes of the heights from first to last that are stored, genesis rows included."""
+        return self._hashes.between(first, last)
+
     def consensus_hash_height(self, consensus_hash: str) -> int | None:
         """The greatest stored height that has this hash."""
         query = "SELECT max(block_id) FROM snapshots WHERE consensus_hash = ?"
