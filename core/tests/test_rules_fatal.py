@@ -6,13 +6,14 @@ import pytest
 
 from bns.bitcoin.script import p2wsh
 from bns.errors import Reason
-from bns.operations import announce, name_import, name_revoke
+from bns.operations import announce, name_import, name_registration, name_revoke
 from bns.params import Params
 from tests.chain import (
     ALICE,
     BOB,
     PLENTY,
     RV,
+    VALUE,
     WITNESS,
     Chain,
     Owner,
@@ -144,6 +145,12 @@ CASES = [
         "an announcement above the last epoch",
         Reason.NOT_AN_ANNOUNCER,
         lambda c: after_the_last_epoch(c, 1).op(ALICE, announce.encode("44" * 20)),
+        params=ENDING,
+    ),
+    Case(
+        "a registration above the last epoch, before its name is looked at",
+        Reason.FATAL_BEYOND_LAST_EPOCH,
+        lambda c: after_the_last_epoch(c).op(ALICE, name_registration.encode("No Name", VALUE), (ALICE, 1)),
         params=ENDING,
     ),
     *(
