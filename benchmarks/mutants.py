@@ -51,7 +51,7 @@ MODULES = (
 UNIT_TESTS = ("appendix_chains", "consensus", "engine", "names", "params", "prices", "rules", "state")
 """The consensus tests: core/tests/test_<one of these>*.py."""
 
-SECONDS = 240
+SECONDS = 90
 """A mutant that takes longer counts as killed: it hangs."""
 
 KILLED, SURVIVED = 1, 0
