@@ -199,8 +199,17 @@ def import_blocks(params: Params, names: int, per_block: int, consensus_hash: st
         return Block(tip.height, made.raw, lambda _txid, _index: TxOut(10**10, script))
 
     yield block([(namespace_preorder.encode("bench", script.hex(), address, consensus_hash), (ours, burned))])
-    prices = {"coeff": 4, "base": 4, "buckets": (1,) * 16, "nonalpha_discount": 1, "no_vowel_discount": 1}
-    yield block([(namespace_reveal.encode("bench", lifetime=52595, version=1, **prices), (ours, ours))])  # type: ignore[arg-type]
+    reveal = namespace_reveal.encode(
+        "bench",
+        lifetime=52595,
+        coeff=4,
+        base=4,
+        buckets=(1,) * 16,
+        nonalpha_discount=1,
+        no_vowel_discount=1,
+        version=1,
+    )
+    yield block([(reveal, (ours, ours))])
     for start in range(0, names, per_block):
         numbers = range(start, min(names, start + per_block))
         owners = (TxOut(5500, p2pkh(number.to_bytes(20, "big"))) for number in numbers)

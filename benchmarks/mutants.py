@@ -243,8 +243,6 @@ def _install(mutant: Mutant) -> None:
     code = compile(mutant.source, name, "exec")
     spec = importlib.util.find_spec(name)
     assert spec is not None, name
-    assert spec.loader is not None, name
-    spec.loader.exec_module = lambda module: exec(code, module.__dict__)  # type: ignore[method-assign]
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     exec(code, module.__dict__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bns.bitcoin.network import MAINNET, TESTNET, Network
 from bns.errors import InvalidInput
@@ -125,8 +125,9 @@ class Params:
         lowest = max(1, epoch - 1)  # the epochs before it need a block each, from block 0 on
         if first_block < lowest:
             raise InvalidInput("first block", first_block, f"at least {lowest} in epoch {epoch}")
-        epochs = tuple(replace(e, end=end) for e, end in zip(params.epochs, ends, strict=True))
-        return replace(params, epochs=epochs, **changes)  # type: ignore[arg-type]
+        one, two, three = (replace(e, end=end) for e, end in zip(params.epochs, ends, strict=True))
+        fields: dict[str, Any] = changes
+        return replace(params, epochs=(one, two, three), **fields)
 
     @classmethod
     def from_reference_env(cls, env: Mapping[str, str]) -> Params:
@@ -137,14 +138,14 @@ class Params:
             return cls(network=network)
         first = env.get("BLOCKSTACK_TEST_FIRST_BLOCK") or env.get("BLOCKSTACK_TESTNET_FIRST_BLOCK") or "373601"
         params = cls._test_mode(network, _integer("first block", first))
-        fields = {
+        names = {
             "namespace_reveal_expire": "BLOCKSTACK_NAMESPACE_REVEAL_EXPIRE",
             "namespace_preorder_expire": "BLOCKSTACK_TEST_NAMESPACE_PREORDER_EXPIRE",
             "name_preorder_expire": "BLOCKSTACK_TEST_NAME_PREORDER_EXPIRE",
         }
-        changes = {field: _integer(key, env[key]) for field, key in fields.items() if key in env}
-        epochs = tuple(_epoch_from_env(epoch, env) for epoch in params.epochs)
-        return replace(params, epochs=epochs, **changes)  # type: ignore[arg-type]
+        changes: dict[str, Any] = {field: _integer(key, env[key]) for field, key in names.items() if key in env}
+        one, two, three = (_epoch_from_env(epoch, env) for epoch in params.epochs)
+        return replace(params, epochs=(one, two, three), **changes)
 
     def to_reference_env(self) -> dict[str, str]:
         """The environment overrides under which the reference has these parameters; the inverse of from_reference_env.
@@ -210,11 +211,11 @@ def _epoch_from_env(epoch: Epoch, env: Mapping[str, str]) -> Epoch:
         "grace_period": "NAMESPACE_LIFETIME_GRACE_PERIOD",
         "receive_fees_period": "NAMESPACE_RECEIVE_FEES_PERIOD",
     }
-    changes: dict[str, object] = {
+    changes: dict[str, Any] = {
         field: _integer(prefix + key, env[prefix + key]) for field, key in integers.items() if prefix + key in env
     }
     if changes.get("end") == -1:
         changes["end"] = None
     if prefix + "PRICE_MULTIPLIER" in env:
         changes["price_multiplier"] = _number(prefix + "PRICE_MULTIPLIER", env[prefix + "PRICE_MULTIPLIER"])
-    return replace(epoch, **changes)  # type: ignore[arg-type]
+    return replace(epoch, **changes)

@@ -15,6 +15,7 @@ from bns.errors import InvalidInput, Reason
 from bns.operations.names import namespace_of
 from bns.operations.prices import burn_address, fee_address, name_price
 from bnslab import transactions as drafts
+from bnslab.chain.base import BlockRefused
 from bnslab.chain.factory import BaseChain, BlockFactory
 from bnslab.outputs import Outputs
 from bnslab.sent import ACCEPTED, ANYTHING, Expected, NameInfo, Sent
@@ -102,7 +103,7 @@ class Lab:
     def mine(self, count: int = 1) -> Receipt:
         """Make count blocks, the first with all pending operations; the receipt of the last.
 
-        Raises CheckFailed if a check fails, BlockRefused if the chain refuses the block.
+        Raises CheckFailed if a check fails, BlockRefused if the chain refuses the block: its operations are then gone.
         """
         if not isinstance(count, int) or count < 1:
             raise InvalidInput("number of blocks", count, "a whole number of at least 1")
@@ -119,7 +120,12 @@ class Lab:
     def _mine_one(self) -> Receipt:
         pending, self._pending = self._pending, []
         block = self._factory.build(self._tip, pending)
-        self._tip = self.chain.accept(block.raw)
+        try:
+            self._tip = self.chain.accept(block.raw)
+        except BlockRefused:  # nothing in it was ever sent: its coins are there again
+            self._ledger.rollback(self.height)
+            self.sent = {txid: sent for txid, sent in self.sent.items() if sent.height <= self.height}
+            raise
         self._outputs.add_block(block.raw)
         receipt = self.node.apply(self._tip.height, block.raw)
         self.receipts.append(receipt)

@@ -89,6 +89,32 @@ def test_a_refusal_of_the_chain_reaches_the_author(make_lab: Labs) -> None:
     assert lab.height == base_chain().height
 
 
+def test_a_refused_block_gives_its_coins_back(make_lab: Labs) -> None:
+    class Judge(MemoryBackend):
+        refusing = False
+
+        def accept(self, raw: bytes) -> Tip:
+            if self.refusing:
+                raise BlockRefused(Tip(FIRST_BLOCK + 1, "00"), "bad-txns")
+            return super().accept(raw)
+
+    judge = Judge(base_chain())
+    lab = make_lab(chain=judge)
+    alice = lab.wallet("alice")
+    lab.fund(alice, 10**9)
+    lab.mine()
+    coins = alice.coins
+    judge.refusing = True
+    lab.namespace_preorder("test", by=alice)
+    assert alice.coins != coins
+    with pytest.raises(BlockRefused):
+        lab.mine()
+    assert alice.coins == coins
+    assert lab.sent == {}
+    judge.refusing = False
+    lab.namespace("test", by=alice)
+
+
 def test_the_rules_are_those_of_the_pending_block(make_lab: Labs) -> None:
     lab = make_lab(1, 2, 3, ends=(FIRST_BLOCK, FIRST_BLOCK + 1))
     numbers = [lab.next_epoch.number]

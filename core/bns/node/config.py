@@ -217,13 +217,17 @@ def value_of(kind: object, text: str, what: str, path: Path) -> Any:  # noqa: AN
     return text if kind is str else tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
-def checked(settings: _T, key: str, text: str, config: Config) -> _T:
+_S = TypeVar("_S", NodeSettings, ApiSettings, BitcoindSettings)
+
+
+def checked(settings: _S, key: str, text: str, config: Config) -> _S:
     """A section with another value for a key; ConfigError if the value cannot be meant."""
     value = value_of(get_type_hints(type(settings))[key], text, key, config.path)
-    changed: Any = replace(settings, **{key: value})  # type: ignore[type-var]
-    part = {NodeSettings: "node", ApiSettings: "api", BitcoindSettings: "bitcoind"}[type(changed)]
-    _check(replace(config, **{part: changed}))
-    return changed  # type: ignore[no-any-return]
+    changed = replace(settings, **{key: value})
+    parts = {NodeSettings: "node", ApiSettings: "api", BitcoindSettings: "bitcoind"}
+    part: dict[str, Any] = {parts[type(changed)]: changed}
+    _check(replace(config, **part))
+    return changed
 
 
 def _parse(path: Path) -> ConfigParser:

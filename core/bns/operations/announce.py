@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from bns.errors import Reason, Rejected
-from bns.operations.base import Accepted, Carrier, Claim, Scope, require_length, wire
+from bns.operations.base import Accepted, Carrier, Scope, require_length, wire
 
 if TYPE_CHECKING:
     from bns.params import Epoch
@@ -22,13 +22,9 @@ class Announce:
     """The hash of a message to all nodes; it leaves no trace in the state."""
 
     WIRE: ClassVar[str] = "#"
+    claim: ClassVar[None] = None
     carrier: Carrier
     message_hash: str
-
-    @property
-    def claim(self) -> Claim:
-        """Nothing collides with an announcement."""
-        return Claim(self.WIRE, self.carrier.sender, "message_hash", self.message_hash)
 
     @classmethod
     def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:

@@ -127,12 +127,13 @@ class Earlier:
         self._claims: set[tuple[str, str]] = set()
         self._registrations: Counter[str] = Counter()
 
-    def add(self, claim: Claim) -> None:
+    def add(self, claim: Claim | None) -> None:
         """Remember one operation; renewals (`::`) neither collide later nor count for a quota."""
+        if claim is None or claim.op == "::":
+            return
         if claim.op == ":":
             self._registrations[claim.sender] += 1
-        if claim.op in _AFFECTED:
-            self._claims.add((claim.kind, claim.id))
+        self._claims.add((claim.kind, claim.id))
 
     def registrations_by(self, sender: str) -> int:
         """Number of registrations by a script (hex)."""
@@ -141,10 +142,6 @@ class Earlier:
     def holds(self, kind: str, id_: str) -> bool:
         """Whether an operation that a collision affects claimed this id."""
         return (kind, id_) in self._claims
-
-
-_AFFECTED = frozenset(":;&")
-"""Preorders collide too, but in the check phase alone, where nobody asks who was first."""
 
 
 @dataclass(slots=True)
@@ -222,10 +219,10 @@ class Accepted:
         return opcode_name(self.record.op if self.record is not None else self.wire)
 
     @property
-    def claim(self) -> Claim:
-        """What later operations of the block see of it."""
+    def claim(self) -> Claim | None:
+        """What later operations of the block see of it; a name's is that of the owner it has now."""
         claim = self.operation.claim
-        if isinstance(self.record, Name):
+        if claim is not None and isinstance(self.record, Name):
             return claim._replace(op=self.record.op, sender=self.record.sender)
         return claim
 
@@ -240,8 +237,8 @@ class Operation(Protocol):
         """The transaction around it."""
 
     @property
-    def claim(self) -> Claim:
-        """What later operations of the block see of it when it was not accepted."""
+    def claim(self) -> Claim | None:
+        """What later operations of the block see of it when it was not accepted; None if they never look."""
 
     @classmethod
     def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:

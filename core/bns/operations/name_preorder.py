@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from bns.errors import Reason, Rejected
-from bns.operations.base import Accepted, Carrier, Claim, Scope, preorder_record, require_length, wire
+from bns.operations.base import Accepted, Carrier, Scope, preorder_record, require_length, wire
 from bns.operations.names import preorder_hash
 
 if TYPE_CHECKING:
@@ -23,15 +23,11 @@ class NamePreorder:
     """A sealed and paid request for a name that nobody can read yet."""
 
     WIRE: ClassVar[str] = "?"
+    claim: ClassVar[None] = None
     carrier: Carrier
     preorder_hash: str
     consensus_hash: str
     fee_address: str
-
-    @property
-    def claim(self) -> Claim:
-        """Preorders of names and namespaces share one kind of id."""
-        return Claim(self.WIRE, self.carrier.sender, "preorder_hash", self.preorder_hash)
 
     @classmethod
     def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:

@@ -65,28 +65,24 @@ class NameRegistration:
         return cls(carrier, name, value_hash, carrier.script(1).hex(), recipient_address, fee, fee_address)
 
     def check(self, scope: Scope) -> Accepted:
-        """Stage 1, then either the effects of a registration or stage 2 of a renewal.
+        """Stage 1, then the effects of a registration or of a renewal.
 
         C8 cannot fail: before epoch 3 a payload with a value hash does not parse as a name.
         """
         view, carrier = scope.view, self.carrier
-        namespace = self.check_name(scope)
+        namespace = self._check_name(scope)
         self._check_recipient(scope)
         preorder = view.name_preorder(self.name, namespace, carrier.sender, self.recipient_address)
-        if preorder is not None:
-            payment = self._check_preorder(preorder, namespace)
-        else:
-            payment = name_renewal.check_owner(self, scope)
-        price_epoch = view.epoch(payment.height)
-        require_payment(self.name, namespace, payment, price_epoch, view.params)
-        scope.collisions.claim("name", self.name, scope.earlier)
         if preorder is None:
-            return name_renewal.check(self, scope)
+            name, payment = name_renewal.check_owner(self, scope)
+            self._check_payment(payment, namespace, scope)
+            return name_renewal.accept(self, name, payment, view.height)
+        self._check_payment(self._check_preorder(preorder, namespace), namespace, scope)
         record = self._record(preorder, namespace, view.name_any(self.name), view.height)
         return Accepted(self, record, preorder=preorder, creator_address=record.address)
 
-    def check_name(self, scope: Scope) -> Namespace:
-        """C2 to C4 (C1 is part of parsing), which a renewal passes twice."""
+    def _check_name(self, scope: Scope) -> Namespace:
+        """C2 to C4 (C1 is part of parsing)."""
         view = scope.view
         row = view.name(self.name)
         if row is not None and row.revoked:
@@ -94,6 +90,12 @@ class NameRegistration:
         namespace = view.require_ready(namespace_of(self.name))
         scope.require_quota(self.recipient)
         return namespace
+
+    def _check_payment(self, payment: Payment, namespace: Namespace, scope: Scope) -> None:
+        """C6, C7 and C9."""
+        view = scope.view
+        require_payment(self.name, namespace, payment, view.epoch(payment.height), view.params)
+        scope.collisions.claim("name", self.name, scope.earlier)
 
     def _check_recipient(self, scope: Scope) -> None:
         """C5. The reference aborts on a witness recipient (section 11.2, F1)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bns.errors import Reason, Rejected
 from bns.operations.base import Accepted, Scope
-from bns.operations.prices import Payment, require_payment
+from bns.operations.prices import Payment
 from bns.params import Feature
 
 if TYPE_CHECKING:
@@ -15,25 +15,20 @@ if TYPE_CHECKING:
     from bns.operations.records import Name
 
 
-def check_owner(op: NameRegistration, scope: Scope) -> Payment:
-    """Stage 1 for a name that is not preordered by this sender: W1 to W3."""
+def check_owner(op: NameRegistration, scope: Scope) -> tuple[Name, Payment]:
+    """Stage 1 for a name that is not preordered by this sender, W1 to W3: the name, and what was paid for it."""
     name = _owned(op, scope)
     if op.renewal_fee is None or op.renewal_fee_address is None:
         raise Rejected(Reason.NO_RENEWAL_FEE, f"{name.name}: {op.carrier.output_count} outputs, expected 4")
-    return Payment(op.renewal_fee, op.renewal_fee_address, scope.view.height)
+    return name, Payment(op.renewal_fee, op.renewal_fee_address, scope.view.height)
 
 
-def check(op: NameRegistration, scope: Scope) -> Accepted:
-    """Stage 2, which repeats the checks (W4 to W7), and the effects of a renewal."""
-    view = scope.view
-    namespace = op.check_name(scope)
-    name = _owned(op, scope)
-    payment = check_owner(op, scope)
-    require_payment(op.name, namespace, payment, scope.epoch, view.params)
+def accept(op: NameRegistration, name: Name, payment: Payment, height: int) -> Accepted:
+    """The effects. Stage 2 (W4 to W7) repeats stage 1 on the same state, so it has passed already."""
     record = replace(
         name,
         op="::",
-        last_renewed=view.height,
+        last_renewed=height,
         op_fee=float(payment.fee) if name.last_creation_op == ";" else payment.fee,
         sender=op.recipient,
         address=op.recipient_address,

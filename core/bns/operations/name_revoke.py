@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from bns.errors import Reason, Rejected
-from bns.operations.base import Accepted, Carrier, Claim, Scope, decode_name, wire
+from bns.operations.base import Accepted, Carrier, Scope, decode_name, wire
 
 if TYPE_CHECKING:
     from bns.params import Epoch
@@ -22,13 +22,9 @@ class NameRevoke:
     """The end of a name until it expires."""
 
     WIRE: ClassVar[str] = "~"
+    claim: ClassVar[None] = None
     carrier: Carrier
     name: str
-
-    @property
-    def claim(self) -> Claim:
-        """Nothing collides with a revocation."""
-        return Claim(self.WIRE, self.carrier.sender, "name", self.name)
 
     @classmethod
     def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from bns.bitcoin.script import ScriptType, classify
 from bns.errors import Reason, Rejected
-from bns.operations.base import Accepted, Carrier, Claim, Scope, require_length, wire
+from bns.operations.base import Accepted, Carrier, Scope, require_length, wire
 from bns.operations.names import name_hash128
 from bns.params import Feature
 
@@ -29,17 +29,13 @@ class NameTransfer:
     """A new owner for a name of the sender."""
 
     WIRE: ClassVar[str] = ">"
+    claim: ClassVar[None] = None
     carrier: Carrier
     name_hash128: str
     consensus_hash: str
     keep_data: bool
     recipient: str
     recipient_address: str
-
-    @property
-    def claim(self) -> Claim:
-        """Nothing collides with a transfer."""
-        return Claim(self.WIRE, self.carrier.sender, "name_hash128", self.name_hash128)
 
     @classmethod
     def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:

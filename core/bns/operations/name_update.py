@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from bns.errors import Reason, Rejected
-from bns.operations.base import Accepted, Carrier, Claim, Scope, require_length, wire
+from bns.operations.base import Accepted, Carrier, Scope, require_length, wire
 from bns.operations.names import name_consensus_hash
 
 if TYPE_CHECKING:
@@ -25,14 +25,10 @@ class NameUpdate:
     """A new value hash for a name of the sender."""
 
     WIRE: ClassVar[str] = "+"
+    claim: ClassVar[None] = None
     carrier: Carrier
     name_consensus_hash: str
     value_hash: str
-
-    @property
-    def claim(self) -> Claim:
-        """Nothing collides with an update."""
-        return Claim(self.WIRE, self.carrier.sender, "name_consensus_hash", self.name_consensus_hash)
 
     @classmethod
     def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from bns.errors import Reason, Rejected
-from bns.operations.base import Accepted, Carrier, Claim, Scope, wire
+from bns.operations.base import Accepted, Carrier, Scope, wire
 from bns.operations.names import is_namespace_id, reads_as_number
 
 if TYPE_CHECKING:
@@ -23,13 +23,9 @@ class NamespaceReady:
     """The end of a namespace's import phase: from here on anybody can register names."""
 
     WIRE: ClassVar[str] = "!"
+    claim: ClassVar[None] = None
     carrier: Carrier
     namespace_id: str
-
-    @property
-    def claim(self) -> Claim:
-        """The namespace id; nothing collides with it."""
-        return Claim(self.WIRE, self.carrier.sender, "namespace_id", self.namespace_id)
 
     @classmethod
     def parse(cls, payload: bytes, carrier: Carrier, epoch: Epoch | None) -> Self:
