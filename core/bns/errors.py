@@ -92,7 +92,7 @@ class Reason(StrEnum):
     FATAL_REVEAL_FEE_CHANGED = "fatal to the reference: reveal of an expired namespace with another fee"
     FATAL_TRAILING_NEWLINE = "fatal to the reference: name followed by a newline"
     FATAL_NUMERIC_NAMESPACE = "fatal to the reference: namespace id that reads as a number"
-    FATAL_BEYOND_LAST_EPOCH = "fatal to the reference: block above the last epoch"
+    FATAL_BEYOND_LAST_EPOCH = "fatal to the reference: look-up above the last epoch"
     FATAL_IMPORT_AT_REVEAL_EXPIRY = "fatal to the reference: repeated import in the reveal's last block"
 
 

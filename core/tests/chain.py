@@ -28,6 +28,8 @@ from bns.operations import (
     namespace_ready,
     namespace_reveal,
 )
+from bns.operations.base import OPCODE_NAMES
+from bns.operations.reasons import RULES
 from bns.params import Params
 from bns.state.store import State
 
@@ -195,6 +197,8 @@ class Chain:
         self._tip = sha256d(block.raw[:80])
         self.verdicts.update((entry.operation.carrier.txid, None) for entry in receipt.accepted)
         self.verdicts.update((entry.txid, entry.reason) for entry in receipt.rejected)
+        for refused in receipt.rejected:
+            self._check_catalogue(refused.reason, refused.payload, receipt.height)
         self.opcodes.update((entry.operation.carrier.txid, entry.opcode) for entry in receipt.accepted)
         return receipt
 
@@ -203,6 +207,13 @@ class Chain:
         assert self.height <= height, f"block {height} is mined already"
         while self.height < height:
             self.mine()
+
+    def _check_catalogue(self, reason: Reason, payload: bytes, height: int) -> None:
+        """Every refusal of every test: the catalogue of reasons must know of it."""
+        rule, wire, epoch = RULES[reason], payload[2:3].decode("latin-1"), self.params.epoch(height)
+        names = {"NAME_REGISTRATION", "NAME_RENEWAL"} if wire == ":" else {OPCODE_NAMES.get(wire)}
+        assert rule.operations == ("any payload",) or names & set(rule.operations), (reason, wire)
+        assert epoch is None or epoch.number in rule.epochs, (reason, epoch.number)
 
     def judge(self, txid: str) -> Reason | None:
         """Mine, and say why an operation was refused, None if it was not."""

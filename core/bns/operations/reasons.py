@@ -137,7 +137,7 @@ RULES: dict[Reason, Rule] = {
     ),
     Reason.NO_RENEWAL_FEE: Rule(("NAME_RENEWAL",), "7.6 W3", "The owner's transaction has fewer than four outputs."),
     Reason.WRONG_FEE_ADDRESS: Rule(
-        _REGISTRATION, "6.2", "The fee went neither to the burn address nor to the creator."
+        _REGISTRATION, "6.2", "The fee did not go where it must at that height: the burn address, or the creator's."
     ),
     Reason.MULTISIG_NOT_SUPPORTED: Rule(
         (*_REGISTRATION, "NAME_TRANSFER"), "7.6 C5, 7.8 C13", "p2sh owners came with epoch 2.", (1,)
@@ -148,12 +148,16 @@ RULES: dict[Reason, Rule] = {
         ("NAMESPACE_REVEAL",), "11.2 F2", "An expired namespace is revealed again with another fee than before."
     ),
     Reason.FATAL_TRAILING_NEWLINE: Rule(
-        ("NAME_IMPORT", *_REGISTRATION, "NAME_REVOKE"), "11.2 F3", "A valid name is followed by one newline."
+        ("NAME_IMPORT",), "11.2 F3", "A newline follows the label, the namespace id or both of a valid name."
     ),
     Reason.FATAL_NUMERIC_NAMESPACE: Rule(
         ("NAMESPACE_READY",), "11.2 F4", "The namespace id reads as a number, such as `123` or `1e3`."
     ),
-    Reason.FATAL_BEYOND_LAST_EPOCH: Rule(("any payload",), "11.2 F5", "The block lies above the end of epoch 3."),
+    Reason.FATAL_BEYOND_LAST_EPOCH: Rule(
+        tuple(name for name in _EVERY if name not in ("NAMESPACE_PREORDER", "NAMESPACE_READY")),
+        "1.3, 11.2 F5",
+        "The operation looks up an epoch at a height above the end of epoch 3.",
+    ),
     Reason.FATAL_IMPORT_AT_REVEAL_EXPIRY: Rule(
         ("NAME_IMPORT",), "11.2 F7", "A name with a history is imported in the last block of its reveal."
     ),
