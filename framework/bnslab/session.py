@@ -24,7 +24,7 @@ from bnslab.reporting import LAB_KEY, PASSED_KEY
 from bnslab.rules import MARK, scenario_params
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pytest
 
@@ -66,12 +66,12 @@ def _worker_index(config: pytest.Config) -> int:
     return int(name.removeprefix("gw"))
 
 
-def _reporter(config: pytest.Config):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _reporter(config: pytest.Config) -> Callable[[str], None]:
     capture = config.pluginmanager.getplugin("capturemanager")
 
     def report(line: str) -> None:
         with capture.global_and_fixture_disabled():
-            print(line, flush=True)  # noqa: T201
+            print(line, flush=True)  # noqa: T201 - an installation is under way, and the terminal is pytest's
 
     return report
 
@@ -142,11 +142,12 @@ class Scenario:
         coinbases = (read_transactions(block.raw)[0] for block in raw_base)
         prevouts = [coinbase for coinbase in coinbases if coinbase.txid_bytes in spent]
         fixture = fixtures.make(self.identity, lab.params, blocks, prevouts, lab.receipts)
-        if not self.fixture_path.exists() or _differs(self.fixture_path, fixture):
+        if _differs(self.fixture_path, fixture):
             fixtures.save(self.fixture_path, fixture)
 
 
 def _differs(path: Path, fixture: Fixture) -> bool:
+    """Whether a file is missing, damaged, or another fixture."""
     try:
         return fixtures.load(path) != fixture
     except fixtures.CorruptFixture:
