@@ -9,8 +9,9 @@ from bns.params import INFINITE_LIFETIME
 from bnslab import Reason
 from bnslab.chain import BaseChain, BlockRefused, MemoryBackend, Tip, base_chain
 from bnslab.errors import CheckFailed, EmptyScenario, NotMined
-from bnslab.lab import UNPRICED_FEE, Lab
+from bnslab.lab import Lab
 from bnslab.nodes.inprocess import InProcessNode
+from bnslab.operations import UNPRICED_FEE
 from bnslab.rules import scenario_params
 from bnslab.transactions import MINER_FEE
 from bnslab.wallets import FAUCET_FEE, InsufficientFunds
