@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
+
+from msgspec.structs import replace
 
 from bns.errors import Reason, Rejected
 from bns.operations.base import Accepted, Carrier, Scope, decode_name, wire

@@ -1,15 +1,16 @@
 """The records of the name system, with the fields of spec 02 section 3.1.
 
 Scripts, public keys, transaction ids and hashes are lower-case hex; heights are block heights; fees are satoshis.
+They are msgspec structures because every operation makes several, with some twenty fields each.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from msgspec import Struct
+from msgspec.structs import asdict
 
 
-@dataclass(frozen=True, slots=True)
-class Preorder:
+class Preorder(Struct, frozen=True):
     """A pending preorder of a name (op `?`) or a namespace (op `*`)."""
 
     preorder_hash: str
@@ -25,8 +26,7 @@ class Preorder:
     burn_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(Struct, frozen=True):
     """A namespace that was revealed (op `&`) or is ready (op `!`)."""
 
     namespace_id: str
@@ -52,8 +52,7 @@ class Namespace:
     ready_block: int
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A name and its last operation. op_fee is a float as long as the name lives by its import."""
 
     name: str
@@ -80,8 +79,7 @@ class Name:
     last_creation_op: str
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
+class HistoryRow(Struct, frozen=True):
     """One accepted operation in the life of a name or namespace (spec 02 section 8)."""
 
     txid: str
@@ -99,10 +97,10 @@ Record = Name | Namespace | Preorder
 """What an accepted operation leaves behind; ANNOUNCE leaves nothing."""
 
 FIELD_NAMES: dict[type, tuple[str, ...]] = {
-    kind: tuple(field.name for field in fields(kind)) for kind in (Preorder, Namespace, Name, HistoryRow)
+    kind: kind.__struct_fields__ for kind in (Preorder, Namespace, Name, HistoryRow)
 }
 
 
 def fields_of(record: Record | HistoryRow) -> dict[str, object]:
     """Field names and values of a record, in the order of the table's columns."""
-    return {name: getattr(record, name) for name in FIELD_NAMES[type(record)]}
+    return asdict(record)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from operator import attrgetter
 from typing import Any
+
+from msgspec.structs import astuple
 
 from bns.operations.records import FIELD_NAMES, HistoryRow, Name, Namespace, Preorder
 
@@ -34,9 +35,7 @@ ADD_UNDO = "INSERT INTO undo (block_id, number, source, key, old) VALUES (?, ?, 
 # What identifies a row that the undo log has changed.
 KEYS = {"name_records": "name", "namespaces": "namespace_id", "keychains": "namespace_id"}
 
-name_values = attrgetter(*FIELD_NAMES[Name])
-preorder_values = attrgetter(*FIELD_NAMES[Preorder])
-history_values = attrgetter(*FIELD_NAMES[HistoryRow])
+name_values = preorder_values = history_values = astuple
 
 
 def to_name(row: tuple[Any, ...]) -> Name:
@@ -53,7 +52,7 @@ _REVOKED, _OP_FEE, _LAST_CREATION_OP = map(FIELD_NAMES[Name].index, ("revoked", 
 
 def namespace_values(namespace: Namespace) -> tuple[Any, ...]:
     """The columns of a namespace."""
-    values = [getattr(namespace, field) for field in FIELD_NAMES[Namespace]]
+    values = list(astuple(namespace))
     values[_BUCKETS] = str(list(namespace.buckets))
     return tuple(values)
 
