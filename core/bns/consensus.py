@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bns.bitcoin import hashes
 from bns.bitcoin.hashes import hash160, sha256d
 from bns.errors import InvalidInput
 from bns.operations.records import fields_of
@@ -61,6 +62,8 @@ def serialize_fields(wire: str, fields: Mapping[str, object]) -> str:
 
 def value_text(value: object) -> str:
     """Text form of a field's value (spec 01 section 9.1)."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     if isinstance(value, float):
@@ -85,12 +88,7 @@ def float_text(value: float) -> str:
 
 def merkle_root(leaves: Sequence[str]) -> str:
     """Root (hex) over hex strings of any length, each reversed on the way in and out (spec 01 section 10.2)."""
-    row = [bytes.fromhex(leaf)[::-1] for leaf in leaves]
-    while len(row) > 1:
-        if len(row) % 2:
-            row.append(row[-1])
-        row = [sha256d(row[i] + row[i + 1]) for i in range(0, len(row), 2)]
-    return row[0][::-1].hex()
+    return hashes.merkle_root([bytes.fromhex(leaf)[::-1] for leaf in leaves])[::-1].hex()
 
 
 def ops_hash(serialized: Iterable[str]) -> str:

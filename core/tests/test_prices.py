@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import inf
 
 import pytest
+from msgspec.structs import replace
 
 from bns.errors import Reason, Rejected
 from bns.operations.prices import Payment, burn_address, fee_address, name_price, require_payment

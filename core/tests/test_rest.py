@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from bns.api.records import NodeView, name_record
 from bns.api.rest import rest_app

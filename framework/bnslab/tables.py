@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_JSON_COLUMNS = ("senders", "history_data")
+
 COMPARED = {
     **{table: table for table in ("history", "name_records", "namespaces", "chainstate", "snapshots")},
     "atlas_zonefiles": "atlas_zonefiles",
@@ -89,9 +91,8 @@ def _compare_rows(table: str, expected: Iterable[Row], actual: Iterable[Row]) ->
 
 
 def _text(row: Row) -> str:
-    # the one column whose text is JSON in no order
-    senders = row.get("senders")
-    return json.dumps({**row, "senders": json.loads(senders)} if senders else row, sort_keys=True)
+    parsed = {column: json.loads(row[column]) for column in _JSON_COLUMNS if row.get(column)}
+    return json.dumps({**row, **parsed}, sort_keys=True)
 
 
 def _compare(what: str, which: str, expected: Any, actual: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
 def _find_ripemd160() -> Callable[[bytes], bytes]:
     try:
-        hashlib.new("ripemd160", usedforsecurity=False)
+        empty = hashlib.new("ripemd160", usedforsecurity=False)
     except ValueError:
         from Crypto.Hash import RIPEMD160
 
         return lambda data: RIPEMD160.new(data).digest()
-    return lambda data: hashlib.new("ripemd160", data, usedforsecurity=False).digest()
+
+    def digest(data: bytes) -> bytes:
+        hash_ = empty.copy()  # a third of the time that a new one takes to be found by its name
+        hash_.update(data)
+        return hash_.digest()
+
+    return digest
 
 
 _ripemd160 = _find_ripemd160()
@@ -56,5 +62,6 @@ def merkle_root(hashes: Sequence[bytes]) -> bytes:
     while len(row) > 1:
         if len(row) % 2:
             row.append(row[-1])
-        row = [sha256d(left + right) for left, right in zip(row[::2], row[1::2], strict=True)]
+        pairs = zip(row[::2], row[1::2], strict=True)
+        row = [_sha256(_sha256(left + right).digest()).digest() for left, right in pairs]
     return row[0]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+import orjson
 
 from bns.operations.base import opcode_name
 from bns.operations.records import HistoryRow, Name, Namespace, Preorder, Record, fields_of
 
 if TYPE_CHECKING:
     from bns.operations.base import Accepted
-
-_encode = json.JSONEncoder(sort_keys=True).encode
 
 _CREATED_HERE = frozenset({":", ";"})
 
@@ -43,5 +42,5 @@ def _row(
         data["buckets"] = str(list(record.buckets))
     return HistoryRow(
         record.txid, history_id, creator_address, height, record.vtxindex, record.op, opcode, value_hash,
-        _encode(data),
+        orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode(),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import astuple
@@ -35,7 +36,23 @@ ADD_UNDO = "INSERT INTO undo (block_id, number, source, key, old) VALUES (?, ?, 
 # What identifies a row that the undo log has changed.
 KEYS = {"name_records": "name", "namespaces": "namespace_id", "keychains": "namespace_id"}
 
-name_values = preorder_values = history_values = astuple
+
+def name_change(old: Name, new: Name) -> tuple[str, list[Any]]:
+    """The statement that turns the row of a name into that of a later operation, and its values.
+
+    It leaves alone the indexes of what stays as it is, which is most of them.
+    """
+    changed = [
+        (field, after)
+        for field, before, after in zip(FIELD_NAMES[Name], astuple(old), astuple(new), strict=True)
+        if before != after
+    ]
+    return _update_name(tuple(field for field, _ in changed)), [*(after for _, after in changed), new.name]
+
+
+@lru_cache(maxsize=256)
+def _update_name(columns: tuple[str, ...]) -> str:
+    return f"UPDATE name_records SET {', '.join(f'{column} = ?' for column in columns)} WHERE name = ?"
 
 
 def to_name(row: tuple[Any, ...]) -> Name:

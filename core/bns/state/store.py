@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+from msgspec.structs import astuple
 
 from bns.errors import InvalidInput, WrongBlock
 from bns.operations.history import history_rows
@@ -17,7 +18,7 @@ from bns.state.hashes import HashColumn
 from bns.state.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bns.operations.base import Accepted, Keychain
@@ -65,7 +66,8 @@ class State:
         self.path = path
         self._lock: files.FileLock | None = None
         self._namespaces: dict[str, Namespace] = {}
-        self._names: dict[str, Name | None] = {}  # of the block in progress
+        self._names: dict[str, Name | None] = {}  # of the block in progress, like the next one
+        self._owned: dict[str, list[str]] = {}
         self._height: int | None = None
         self._undo_entries = 0
         stored = connection.execute("SELECT consensus_hash FROM snapshots ORDER BY block_id")
@@ -135,11 +137,18 @@ class State:
             raise WrongBlock(f"block {height}: expected block {self.last_block + 1}")
         self._height, self._undo_entries = height, 0
         try:
-            with self._transaction():
+            if self.connection.in_transaction:
                 yield
+            else:
+                with self.group():
+                    yield
+        except BaseException:
+            self._abandon()
+            raise
         finally:
             self._height = None
             self._names.clear()
+            self._owned.clear()
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -152,7 +161,10 @@ class State:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing, in the file and in memory; what fails in a group takes the whole group with it."""
+        """All or nothing, in the file and in memory; what fails in a group takes the whole group with it.
+
+        Undo data that has become too old goes with it.
+        """
         grouped = self.connection.in_transaction
         with files.typed_errors(self.path or ":memory:"):
             try:
@@ -160,16 +172,20 @@ class State:
                     self.connection.execute("BEGIN IMMEDIATE")
                 yield
                 if not grouped:
+                    self.connection.execute("DELETE FROM undo WHERE block_id <= ?", (self.last_block - UNDO_DEPTH,))
                     self.connection.execute("COMMIT")
             except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-                self._namespaces.clear()
-                self._follow_file()
+                self._abandon()
                 raise
 
-    def _follow_file(self) -> None:
-        """Read anew which hashes there are: only the file knows whether a commit that was interrupted has succeeded."""
+    def _abandon(self) -> None:
+        """Undo the transaction, if there is one still, and read anew which hashes there are.
+
+        Only the file knows whether a commit that was interrupted has succeeded.
+        """
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self._namespaces.clear()
         last = self._stored_last()
         self._hashes.truncate(max(last - UNDO_DEPTH, self.params.first_block - 1))
         query = "SELECT consensus_hash FROM snapshots WHERE block_id > ? ORDER BY block_id"
@@ -181,9 +197,8 @@ class State:
         return int(last or 0)
 
     def save(self, snapshot: Snapshot) -> None:
-        """Close the current block with its hashes, and drop undo data that has become too old."""
+        """Close the current block with its hashes."""
         self.connection.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", snapshot)
-        self.connection.execute("DELETE FROM undo WHERE block_id <= ?", (snapshot.block_id - UNDO_DEPTH,))
         self._hashes.append(snapshot.consensus_hash)
 
     def snapshot(self, height: int) -> Snapshot | None:
@@ -228,7 +243,7 @@ class State:
         place = (preorder.block_number, preorder.vtxindex)
         self.connection.execute("DELETE FROM history WHERE block_id = ? AND vtxindex = ?", place)
         if preorder.block_number <= height:
-            self.connection.execute(rows.ADD_PREORDER, rows.preorder_values(preorder))
+            self.connection.execute(rows.ADD_PREORDER, astuple(preorder))
 
     # Writes
 
@@ -238,24 +253,28 @@ class State:
         if accepted.preorder is not None:
             hash_ = accepted.preorder.preorder_hash
             for spent in self.preorders(hash_):
-                self._remember("preorders", hash_, rows.preorder_values(spent))
+                self._remember("preorders", hash_, astuple(spent))
             execute("DELETE FROM preorders WHERE preorder_hash = ?", (hash_,))
         record = accepted.record
         if isinstance(record, Name):
             old = self.name(record.name)
-            self._remember("name_records", record.name, None if old is None else rows.name_values(old))
-            execute(rows.PUT_NAME, rows.name_values(record))
+            self._remember("name_records", record.name, None if old is None else astuple(old))
+            if old is None:
+                execute(rows.PUT_NAME, astuple(record))
+            else:
+                execute(*rows.name_change(old, record))
             self._names[record.name] = record
+            self._owned.clear()
         elif isinstance(record, Namespace):
             before = self.namespace(record.namespace_id)
             self._remember("namespaces", record.namespace_id, None if before is None else rows.namespace_values(before))
             execute(rows.PUT_NAMESPACE, rows.namespace_values(record))
             self._namespaces[record.namespace_id] = record
         elif isinstance(record, Preorder):
-            execute(rows.ADD_PREORDER, rows.preorder_values(record))
+            execute(rows.ADD_PREORDER, astuple(record))
         assert self._height is not None, "only a block in progress is written to"
         for row in history_rows(accepted, self._height):
-            execute(rows.ADD_HISTORY, rows.history_values(row))
+            execute(rows.ADD_HISTORY, astuple(row))
         if accepted.keychain is not None:
             self.write_keychain(accepted.keychain)
 
@@ -297,9 +316,14 @@ class State:
             namespace = self._namespaces[namespace_id] = rows.to_namespace(row)
         return namespace
 
-    def names_of(self, sender: str) -> list[str]:
+    def names_of(self, sender: str) -> Sequence[str]:
         """Names of unrevoked rows whose owner is this script (hex), ascending."""
-        return [name for (name,) in self.connection.execute(rows.NAMES_OF, (sender,))]
+        owned = self._owned.get(sender)
+        if owned is None:
+            owned = [name for (name,) in self.connection.execute(rows.NAMES_OF, (sender,))]
+            if self._height is not None:
+                self._owned[sender] = owned
+        return owned
 
     def names_by_hash128(self, hash128: str) -> list[Name]:
         """Unrevoked rows with this name_hash128."""
