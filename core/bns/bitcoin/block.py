@@ -80,9 +80,14 @@ def block_hash(raw: bytes) -> str:
     return txid_to_hex(sha256d(_header_bytes(raw)))
 
 
+def transaction_count(raw: bytes) -> tuple[int, int]:
+    """How many transactions a whole block has, and the offset of the first one. Raises ParseError."""
+    return read_varint(raw, len(_header_bytes(raw)), "transaction count")
+
+
 def read_transactions(raw: bytes) -> list[Transaction]:
     """All transactions of a whole block, in order. Raises ParseError."""
-    count, offset = _transaction_count(raw)
+    count, offset = transaction_count(raw)
     found = []
     for _ in range(count):
         transaction, offset = read_transaction(raw, offset)
@@ -93,7 +98,7 @@ def read_transactions(raw: bytes) -> list[Transaction]:
 
 def stripped_transactions(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The id (wire order) and the bytes without witness of each transaction of a whole block. Raises ParseError."""
-    count, offset = _transaction_count(raw)
+    count, offset = transaction_count(raw)
     for _ in range(count):
         layout = locate_transaction(raw, offset)
         offset = layout.end
@@ -122,7 +127,7 @@ def _candidates_at(raw: bytes, magic: bytes, hits: Iterator[int]) -> Iterator[Ca
     hit = next(hits, None)
     if hit is None:
         return
-    count, offset = _transaction_count(raw)
+    count, offset = transaction_count(raw)
     for index in range(count):
         layout = locate_transaction(raw, offset)
         offset = layout.end
@@ -150,10 +155,6 @@ def _header_bytes(raw: bytes) -> bytes:
     if len(raw) < _HEADER.size:
         raise ParseError(len(raw), f"{_HEADER.size} bytes of block header", f"{len(raw)}")
     return raw[: _HEADER.size]
-
-
-def _transaction_count(raw: bytes) -> tuple[int, int]:
-    return read_varint(raw, len(_header_bytes(raw)), "transaction count")
 
 
 def _check_end(raw: bytes, offset: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from bns.bitcoin.block import block_hash, stripped_transactions
+from bns.bitcoin.block import block_hash, stripped_transactions, transaction_count
 from bns.bitcoin.transaction import TxOut, parse_transaction, txid_to_hex
 from bns.node.errors import RpcError, SourceError
 from bns.operations.dispatch import is_operation
@@ -21,7 +21,10 @@ MOST_KEPT = 20_000
 """Transactions of earlier blocks that are kept, some 10 MB."""
 
 SMALL_BLOCK = 20_000
-"""Bytes up to which every transaction of a block is kept; of a larger one only those that can be operations."""
+"""Bytes up to which other transactions of a block are kept as well as operations.
+
+A coinbase that stands alone beside them is not: whoever pays for an operation has rarely mined the coins.
+"""
 
 _DETAILS_BYTES = 1 << 18
 _COIN = 100_000_000
@@ -46,7 +49,8 @@ class Prevouts:
         Raises SourceError if the node cannot say.
         """
         for raw, possible in zip(raws, found, strict=True):
-            if len(raw) <= SMALL_BLOCK:
+            count, _ = transaction_count(raw)
+            if len(raw) <= SMALL_BLOCK and count > len(possible) + 1:  # more than the coinbase and operations
                 self._kept.update(stripped_transactions(raw))
             self._kept.update((each.transaction.txid_bytes, each.transaction) for each in possible)
         wanted = {outpoint: None for possible in found for outpoint in _spent(possible)}

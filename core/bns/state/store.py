@@ -29,6 +29,9 @@ UNDO_DEPTH = 288
 
 _GENESIS_ROWS = 4
 
+_MOST_CACHED = 4096
+"""Look-ups of names and owners that are kept in memory."""
+
 
 class Snapshot(NamedTuple):
     """What a block left: its hash (None for the genesis rows), consensus hash and ops hash, in hex."""
@@ -66,7 +69,7 @@ class State:
         self.path = path
         self._lock: files.FileLock | None = None
         self._namespaces: dict[str, Namespace] = {}
-        self._names: dict[str, Name | None] = {}  # of the block in progress, like the next one
+        self._names: dict[str, Name | None] = {}  # what recent blocks looked up, like the next one
         self._owned: dict[str, list[str]] = {}
         self._height: int | None = None
         self._undo_entries = 0
@@ -147,8 +150,8 @@ class State:
             raise
         finally:
             self._height = None
-            self._names.clear()
-            self._owned.clear()
+            if len(self._names) + len(self._owned) > _MOST_CACHED:
+                self._forget()
 
     @contextmanager
     def group(self) -> Iterator[None]:
@@ -178,6 +181,11 @@ class State:
                 self._abandon()
                 raise
 
+    def _forget(self) -> None:
+        self._namespaces.clear()
+        self._names.clear()
+        self._owned.clear()
+
     def _abandon(self) -> None:
         """Undo the transaction, if there is one still, and read anew which hashes there are.
 
@@ -185,7 +193,7 @@ class State:
         """
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
-        self._namespaces.clear()
+        self._forget()
         last = self._stored_last()
         self._hashes.truncate(max(last - UNDO_DEPTH, self.params.first_block - 1))
         query = "SELECT consensus_hash FROM snapshots WHERE block_id > ? ORDER BY block_id"
@@ -216,7 +224,7 @@ class State:
         lowest = self.lowest_rollback
         if not lowest <= height <= self.last_block:
             raise InvalidInput("roll-back height", height, f"{lowest} to {self.last_block}")
-        self._namespaces.clear()
+        self._forget()
         self._undo_floor = lowest
         with self._transaction():
             self._undo(height)
@@ -264,7 +272,8 @@ class State:
             else:
                 execute(*rows.name_change(old, record))
             self._names[record.name] = record
-            self._owned.clear()
+            for owner in {record.sender} if old is None else {old.sender, record.sender}:
+                self._owned.pop(owner, None)
         elif isinstance(record, Namespace):
             before = self.namespace(record.namespace_id)
             self._remember("namespaces", record.namespace_id, None if before is None else rows.namespace_values(before))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bns import consensus
 from bns.operations.names import name_hash128, namespace_of
-from bns.operations.records import FIELD_NAMES, Name, Namespace, Preorder
+from bns.operations.records import Name, Namespace, Preorder
+from bns.state import rows
 from bnslab.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Invariants:
     def _record(self, state: State, height: int, id_: str, accepted: Accepted) -> None:
         record = accepted.record
         if isinstance(record, Name):
-            self._equal(height, f"record of {id_}", record, state.name(id_))
+            self._equal(height, f"record of {id_}", record, _stored_name(state, id_))
             self._equal(height, f"name_hash128 of {id_}", name_hash128(id_), record.name_hash128)
             if _stored_namespace(state, namespace_of(id_)) is None:
                 self._fail(height, f"namespace of {id_}", "known", "unknown")
@@ -80,14 +81,17 @@ def history_id(record: Name | Namespace) -> str:
     return record.name if isinstance(record, Name) else record.namespace_id
 
 
+# Not state.name() and state.namespace(), which remember what they were given.
+
+
+def _stored_name(state: State, name: str) -> Name | None:
+    row = state.connection.execute(rows.NAME, (name,)).fetchone()
+    return rows.to_name(row) if row else None
+
+
 def _stored_namespace(state: State, namespace_id: str) -> Namespace | None:
-    # not state.namespace(), which remembers what it was given
-    query = f"SELECT {', '.join(FIELD_NAMES[Namespace])} FROM namespaces WHERE namespace_id = ?"
-    row = state.connection.execute(query, (namespace_id,)).fetchone()
-    if row is None:
-        return None
-    fields = dict(zip(FIELD_NAMES[Namespace], row, strict=True))
-    return Namespace(**{**fields, "buckets": tuple(json.loads(fields["buckets"]))})
+    row = state.connection.execute(rows.NAMESPACE, (namespace_id,)).fetchone()
+    return rows.to_namespace(row) if row else None
 
 
 def stored_operations(state: State, height: int) -> list[str]:
@@ -95,6 +99,6 @@ def stored_operations(state: State, height: int) -> list[str]:
     cursor = state.connection.execute("SELECT * FROM preorders WHERE block_number = ?", (height,))
     columns = [column[0] for column in cursor.description]
     records = [dict(zip(columns, row, strict=True)) for row in cursor]
-    rows = state.connection.execute("SELECT history_data FROM history WHERE block_id = ?", (height,))
-    records += [json.loads(data) for (data,) in rows]
+    history = state.connection.execute("SELECT history_data FROM history WHERE block_id = ?", (height,))
+    records += [json.loads(data) for (data,) in history]
     return [consensus.serialize_fields(record["op"][0], record) for record in records]
