@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import coincurve
 
@@ -14,6 +14,7 @@ from bns.errors import InvalidInput
 _CHAIN_CODE = bytes(32)
 
 
+@lru_cache(maxsize=8192)
 def is_public_key(data: bytes) -> bool:
     """True for 33 bytes 02/03 with a valid x or 65 bytes 04 on the curve; hybrid keys fail. Spec 02 section 4.2."""
     compressed = len(data) == 33 and data[0] in (2, 3)

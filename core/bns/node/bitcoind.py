@@ -70,9 +70,9 @@ class BitcoindSource:
                 heights, raws = reading.result()
                 size = sum(map(len, raws)) // len(raws)
                 self._batch = max(1, min(MOST_BLOCKS, 2 * self._batch, BATCH_BYTES // size))
+                reading = self._read_ahead(reader, heights[-1] + 1, last)
                 found = [candidates(raw, MAGIC) for raw in raws]
                 prevout = self._prevouts.prepare(raws, found)
-                reading = self._read_ahead(reader, heights[-1] + 1, last)
                 for height, raw, possible in zip(heights, raws, found, strict=True):
                     yield Block(height, raw, prevout, possible)
 

@@ -361,7 +361,7 @@ class State:
         """(op, consensus_hash) of the history rows of a name, newest first."""
         query = "SELECT op, history_data FROM history WHERE history_id = ? ORDER BY block_id DESC, vtxindex DESC"
         for op, data in self.connection.execute(query, (name,)):
-            yield op, json.loads(data)["consensus_hash"]
+            yield op, orjson.loads(data)["consensus_hash"]
 
     def consensus_hash(self, height: int) -> str | None:
         """Consensus hash of a stored height, genesis rows included."""
