@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import platformdirs
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOCKTIME = 1_500_000_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell makes what it starts in the background ignore Ctrl-C; the programs that tests interrupt must not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
