@@ -81,12 +81,10 @@ def compare(fixture: Fixture, parts: Sequence[str], way: str = "calls") -> None:
     offchain = Offchain(state, MemoryZonefiles())
     try:
         with Answers(fixture, view(state, offchain), parts, way) as answers:
-            for receipt in replay(fixture, state):
-                offchain.follow()
+            for receipt in replay(fixture, state, offchain):
                 if "consensus" in parts:
                     _compare_consensus(fixture, receipt)
                 answers.after_block(receipt.height)
-                _hand_over(fixture, receipt.height, offchain)
             expected_tip = fixture.expected.tip if fixture.expected is not None else fixture.tip
             if state.last_block != expected_tip:
                 raise Difference("consensus", "last block", expected_tip, state.last_block)
@@ -101,8 +99,11 @@ def compare(fixture: Fixture, parts: Sequence[str], way: str = "calls") -> None:
         state.close()
 
 
-def replay(fixture: Fixture, state: State) -> Iterator[Receipt]:
-    """Index the blocks of a chain file, from its first block on, into a new state."""
+def replay(fixture: Fixture, state: State, offchain: Offchain) -> Iterator[Receipt]:
+    """Index the blocks of a chain file, from its first block on, into a new state.
+
+    A receipt comes before the zone files that followed its block.
+    """
     engine = Engine(fixture.params, state)
     outputs = fixture.outputs()
     for block in fixture.blocks:
@@ -111,7 +112,9 @@ def replay(fixture: Fixture, state: State) -> Iterator[Receipt]:
                 receipt = engine.apply(Block(block.height, bytes.fromhex(block.raw), outputs.find))
             except BnsError as error:
                 raise Difference("consensus", f"block {block.height}", "a block to index", repr(error)) from None
+            offchain.follow()
             yield receipt
+            _hand_over(fixture, receipt.height, offchain)
 
 
 def _hand_over(fixture: Fixture, height: int, offchain: Offchain) -> None:

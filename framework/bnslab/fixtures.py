@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from bns.bitcoin.transaction import Transaction
     from bns.engine import Receipt
+    from bns.subdomains.offchain import Offchain
 
 FORMAT = 1
 SUFFIX = ".json.gz"
@@ -208,8 +209,10 @@ def make(
     blocks: Iterable[BlockEntry],
     prevouts: Iterable[Transaction],
     receipts: Sequence[Receipt],
+    offchain: Offchain | None = None,
+    zonefiles: Sequence[ZonefileEntry] = (),
 ) -> Fixture:
-    """The fixture of a chain and what indexing it gave."""
+    """The fixture of a chain and what indexing it gave; offchain holds what its zone files gave."""
     genesis: dict[str, str | None] = {
         str(params.first_block - back): params.genesis_consensus_hash for back in (4, 3, 2, 1)
     }
@@ -221,6 +224,10 @@ def make(
         serialized_ops={height: list(r.serialized) for height, r in by_height.items() if r.serialized},
         rejected_ops={height: _rejections(r) for height, r in by_height.items() if r.rejected},
     )
+    if offchain is not None and zonefiles:
+        rows = msgspec.Raw(msgspec.json.encode(offchain.subdomains.rows(), order="sorted"))
+        inventory = offchain.announced.bits()
+        expected = msgspec.structs.replace(expected, subdomains=rows, atlas_zonefile_inventory=inventory)
     return Fixture(
         format=FORMAT,
         scenario=scenario,
@@ -228,6 +235,7 @@ def make(
         env=params.to_reference_env(),
         first_block=params.first_block,
         prevouts={transaction.txid: transaction.raw.hex() for transaction in prevouts},
+        zonefiles=list(zonefiles),
         expected=expected,
     )
 

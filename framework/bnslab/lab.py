@@ -19,6 +19,7 @@ from bnslab.sent import ACCEPTED, ANYTHING, Expected, NameInfo, Sent
 from bnslab.trace import Trace
 from bnslab.transactions import Draft, require_satoshis
 from bnslab.wallets import Faucet, Ledger, Wallet, Wallets
+from bnslab.zonefiles import DataPlane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from bns.params import Epoch, Params
     from bnslab.chain.base import ChainBackend
     from bnslab.checks.base import Check
+    from bnslab.fixtures import ZonefileEntry
     from bnslab.nodes.inprocess import InProcessNode
 
 _TOP_UP = 100_000_000
 
 
-class Lab(Operations):
+class Lab(Operations, DataPlane):
     """A private chain, named wallets, a node that indexes the chain, and checks after every block.
 
     identity names the scenario; the same identity and script give the same block hashes.
@@ -57,6 +59,7 @@ class Lab(Operations):
         self.checks = checks
         self.trace = Trace()
         self.receipts: list[Receipt] = []
+        self.published: list[ZonefileEntry] = []
         self.sent: dict[str, Sent] = {}
         self._tip = chain.begin(identity)
         self._outputs = Outputs(base.coins)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bns.errors import InvalidInput
 from bns.operations.names import namespace_of
 from bns.operations.prices import burn_address, fee_address, name_price
+from bns.zonefiles.store import zonefile_hash
 from bnslab import transactions as drafts
 from bnslab.transactions import Draft, PriceFunction, pay, require_hash, require_satoshis
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from bnslab.nodes.inprocess import InProcessNode
     from bnslab.sent import Sent
     from bnslab.wallets import Wallet
+
+NO_VALUE = "00" * 20
+"""The value hash that an import announces unless told otherwise."""
 
 UNPRICED_FEE = 100_000
 """Satoshis to pay for a name whose price nobody can know, because its namespace is not there."""
@@ -110,22 +114,36 @@ class Operations(ABC):
         drafts.require_namespace(namespace_id)
         return self.send(drafts.launch_namespace(namespace_id), self._wallet(by))
 
-    def name_import(self, name: str, by: Wallet | str, to: Wallet | str, *, value_hash: str = "00" * 20) -> Sent:
-        """NAME_IMPORT. value_hash is 40 hex."""
+    def name_import(
+        self,
+        name: str,
+        by: Wallet | str,
+        to: Wallet | str,
+        *,
+        value_hash: str | None = None,
+        zonefile: bytes | None = None,
+    ) -> Sent:
+        """NAME_IMPORT. value_hash is 40 hex, by default that of the zone file, else zeros."""
         drafts.require_name(name)
         recipient = pay(self._wallet(to).address)
-        draft = drafts.import_name(name, recipient, require_hash("value hash", value_hash, 20))
+        draft = drafts.import_name(name, recipient, _value_hash(value_hash, zonefile) or NO_VALUE)
         return self.send(draft, self._wallet(by))
 
     # Names
 
     def register(
-        self, name: str, by: Wallet | str, *, to: Wallet | str | None = None, value_hash: str | None = None
+        self,
+        name: str,
+        by: Wallet | str,
+        *,
+        to: Wallet | str | None = None,
+        value_hash: str | None = None,
+        zonefile: bytes | None = None,
     ) -> Sent:
         """Preorder a name, mine, register it, mine; the registration."""
         self.name_preorder(name, by, to=to)
         self.mine()
-        registration = self.name_registration(name, by, to=to, value_hash=value_hash)
+        registration = self.name_registration(name, by, to=to, value_hash=value_hash, zonefile=zonefile)
         self.mine()
         return registration
 
@@ -146,12 +164,18 @@ class Operations(ABC):
         return self.send(drafts.preorder_name(name, wallet, owner.address, hash_, self._fee(name, fee, pay_to)), wallet)
 
     def name_registration(
-        self, name: str, by: Wallet | str, *, to: Wallet | str | None = None, value_hash: str | None = None
+        self,
+        name: str,
+        by: Wallet | str,
+        *,
+        to: Wallet | str | None = None,
+        value_hash: str | None = None,
+        zonefile: bytes | None = None,
     ) -> Sent:
-        """NAME_REGISTRATION of a preordered name. value_hash is 40 hex, from epoch 3 on."""
+        """NAME_REGISTRATION of a preordered name, from epoch 3 on also with a value hash (40 hex) or zone file."""
         drafts.require_name(name)
         owner = pay(self._wallet(to or by).address)
-        return self.send(drafts.register_name(name, owner, _optional_hash(value_hash)), self._wallet(by))
+        return self.send(drafts.register_name(name, owner, _value_hash(value_hash, zonefile)), self._wallet(by))
 
     def renew(
         self,
@@ -160,19 +184,30 @@ class Operations(ABC):
         *,
         to: Wallet | str | None = None,
         value_hash: str | None = None,
+        zonefile: bytes | None = None,
         fee: int | None = None,
         pay_to: str | None = None,
     ) -> Sent:
-        """NAME_RENEWAL, from epoch 3 on also with a new owner or value hash (40 hex)."""
+        """NAME_RENEWAL, from epoch 3 on also with a new owner, and a new value hash (40 hex) or zone file."""
         drafts.require_name(name)
         owner = pay(self._wallet(to or by).address)
-        draft = drafts.renew_name(name, owner, _optional_hash(value_hash), self._fee(name, fee, pay_to))
+        draft = drafts.renew_name(name, owner, _value_hash(value_hash, zonefile), self._fee(name, fee, pay_to))
         return self.send(draft, self._wallet(by))
 
-    def update(self, name: str, by: Wallet | str, value_hash: str, *, consensus_hash: str | None = None) -> Sent:
-        """NAME_UPDATE. value_hash is 40 hex."""
+    def update(
+        self,
+        name: str,
+        by: Wallet | str,
+        value_hash: str | None = None,
+        *,
+        zonefile: bytes | None = None,
+        consensus_hash: str | None = None,
+    ) -> Sent:
+        """NAME_UPDATE. value_hash (40 hex) is what the name stands for from here on, or the zone file is."""
         drafts.require_name(name)
-        hash_ = require_hash("value hash", value_hash, 20)
+        hash_ = _value_hash(value_hash, zonefile)
+        if hash_ is None:
+            raise InvalidInput("value hash", value_hash, "a value hash or a zone file")
         return self.send(drafts.update_name(name, hash_, self._consensus_hash(consensus_hash)), self._wallet(by))
 
     def transfer(
@@ -220,5 +255,10 @@ class Operations(ABC):
         return self.consensus_hash if given is None else require_hash("consensus hash", given, 16)
 
 
-def _optional_hash(value_hash: str | None) -> str | None:
-    return None if value_hash is None else require_hash("value hash", value_hash, 20)
+def _value_hash(value_hash: str | None, zonefile: bytes | None) -> str | None:
+    """The value hash to announce: as given, or of a zone file; InvalidInput for both."""
+    if zonefile is None:
+        return None if value_hash is None else require_hash("value hash", value_hash, 20)
+    if value_hash is not None:
+        raise InvalidInput("value hash", value_hash, "no value hash beside a zone file")
+    return zonefile_hash(zonefile)

@@ -141,7 +141,9 @@ class Scenario:
         spent = {txin.txid for b in blocks for tx in read_transactions(bytes.fromhex(b.raw)) for txin in tx.inputs}
         coinbases = (read_transactions(block.raw)[0] for block in raw_base)
         prevouts = [coinbase for coinbase in coinbases if coinbase.txid_bytes in spent]
-        fixture = fixtures.make(self.identity, lab.params, blocks, prevouts, lab.receipts)
+        fixture = fixtures.make(
+            self.identity, lab.params, blocks, prevouts, lab.receipts, lab.node.offchain, lab.published
+        )
         if _differs(self.fixture_path, fixture):
             fixtures.save(self.fixture_path, fixture)
 

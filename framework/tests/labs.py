@@ -70,4 +70,4 @@ def record(lab: Lab) -> Fixture:
     """The fixture of what a lab did."""
     blocks = [BlockEntry(b.tip.height, b.tip.hash, b.raw.hex()) for b in lab.chain.blocks_from(FIRST_BLOCK)]
     coinbases = [read_transactions(block.raw)[0] for block in lab.base.blocks]
-    return make(lab.identity, lab.params, blocks, coinbases, lab.receipts)
+    return make(lab.identity, lab.params, blocks, coinbases, lab.receipts, lab.node.offchain, lab.published)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import gzip
 from collections import Counter
@@ -60,12 +59,8 @@ def outcome(path: Path, way: str = "calls") -> Outcome:
     offchain = Offchain(state, MemoryZonefiles())
     differences = []
     with Answers(fixture, view(state, offchain), PARTS, way) as answers:
-        for receipt in replay(fixture, state):
-            offchain.follow()
+        for receipt in replay(fixture, state, offchain):
             answers.after_block(receipt.height)
-            for entry in fixture.zonefiles:
-                if entry.after_height == receipt.height:
-                    offchain.put(base64.b64decode(entry.base64))
         try:
             answers.at_end()
         except AnswersDiffer as error:

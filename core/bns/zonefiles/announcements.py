@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS atlas_zonefiles (
@@ -107,11 +107,18 @@ class Announcements:
         """One bit for each announcement, the first one highest in the first byte: 1 if its zone file is here."""
         if self._inventory is not None:
             return self._inventory
-        rows = self._connection.execute("SELECT present FROM atlas_zonefiles ORDER BY inv_index")
-        inventory = pack_bits(present for (present,) in rows)
+        inventory = pack_bits(self._presence())
         if not self._connection.in_transaction:
             self._inventory = inventory
         return inventory
+
+    def bits(self) -> str:
+        """The inventory as text, a `1` or `0` for each announcement."""
+        return "".join(map(str, self._presence()))
+
+    def _presence(self) -> Iterator[int]:
+        query = "SELECT present FROM atlas_zonefiles ORDER BY inv_index"
+        return (present for (present,) in self._connection.execute(query))
 
     def _rows(self, where: str, values: tuple[Any, ...]) -> list[Announcement]:
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM atlas_zonefiles {where}", values)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from bnslab.divergence import first_difference, side_by_side
 from bnslab.errors import CheckFailed
+from bnslab.tables import TableDifference, compare_tables
 from bnslab.verdicts import rule_behind
 
 if TYPE_CHECKING:
     from bns.engine import Receipt
-    from bnslab.fixtures import Fixture
+    from bnslab.fixtures import Fixture, ZonefileEntry
     from bnslab.lab import Lab
 
 
@@ -43,9 +45,18 @@ class Golden:
             )  # fmt: skip
 
     def at_end(self, lab: Lab) -> None:
-        """The fixture has no more blocks."""
-        if lab.height != self._fixture.tip:
-            self._fail(lab.height, "end of the chain", f"block {self._fixture.tip}", f"block {lab.height}")
+        """The fixture has no more blocks, and the same zone files and subdomains."""
+        fixture = self._fixture
+        if lab.height != fixture.tip:
+            self._fail(lab.height, "end of the chain", f"block {fixture.tip}", f"block {lab.height}")
+        for number, (expected, actual) in enumerate(zip_longest(fixture.zonefiles, lab.published)):
+            if expected != actual:
+                self._fail(lab.height, f"zone file {number}", _told(expected), _told(actual))
+        assert fixture.expected is not None, "the blocks were compared"
+        try:
+            compare_tables(fixture.expected, lab.node.state)
+        except TableDifference as difference:
+            self._fail(lab.height, difference.where, str(difference.expected), str(difference.actual))
 
     def _divergence(self, receipt: Receipt) -> str:
         """The first operation that differs, both texts, and the rule that decided here."""
@@ -66,3 +77,7 @@ class Golden:
 
     def _fail(self, height: int, subject: str, expected: str, actual: str, reason: str = "") -> None:
         raise CheckFailed(self.name, height, subject, expected, actual, reason)
+
+
+def _told(entry: ZonefileEntry | None) -> str:
+    return "none" if entry is None else f"after block {entry.after_height}, saved {entry.saved}: {entry.base64}"

@@ -42,6 +42,8 @@ def indexed(fixture: Fixture) -> Fixture:
     from msgspec.structs import replace
 
     from bns.state.store import State
+    from bns.subdomains.offchain import Offchain
+    from bns.zonefiles.store import MemoryZonefiles
     from bnslab import fixtures
     from bnslab.consume import replay
 
@@ -50,8 +52,9 @@ def indexed(fixture: Fixture) -> Fixture:
         raise InvalidInput("first block to index", params.first_block, f"{fixture.blocks[0].height} to {fixture.tip}")
     state = State.memory(params)
     try:
-        receipts = list(replay(fixture, state))
+        offchain = Offchain(state, MemoryZonefiles(), first_subdomain_block=params.first_block)
+        receipts = list(replay(fixture, state, offchain))
+        made = fixtures.make(fixture.scenario, params, fixture.blocks, (), receipts, offchain, fixture.zonefiles)
     finally:
         state.close()
-    made = fixtures.make(fixture.scenario, params, fixture.blocks, (), receipts)
     return replace(fixture, first_block=params.first_block, expected=made.expected)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bns.api.records import view
+from bns.api.chain import put_zonefiles
+from bns.api.records import base64_text, view
 from bns.api.rest import rest_app
 from bns.engine import Block, Engine
 from bns.state.store import State
@@ -27,16 +28,21 @@ class InProcessNode:
     def __init__(self, params: Params, outputs: Outputs) -> None:
         self.params = params
         self.state = State.memory(params)
-        self.offchain = Offchain(self.state, MemoryZonefiles())
+        self.offchain = Offchain(self.state, MemoryZonefiles(), first_subdomain_block=params.first_block)
+        self.view = view(self.state, self.offchain)
         self._engine = Engine(params, self.state)
         self._outputs = outputs
-        self._client = AsgiClient(rest_app(view(self.state, self.offchain)))
+        self._client = AsgiClient(rest_app(self.view))
 
     def apply(self, height: int, raw: bytes) -> Receipt:
         """Index the next block."""
         receipt = self._engine.apply(Block(height, raw, self._outputs.find))
         self.offchain.follow()
         return receipt
+
+    def put_zonefile(self, data: bytes) -> bool:
+        """Hand over a zone file as the RPC method put_zonefiles does; whether it is kept."""
+        return bool(put_zonefiles(self.view, [base64_text(data)])["saved"][0])
 
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
