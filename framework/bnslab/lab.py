@@ -60,6 +60,7 @@ class Lab(Operations, DataPlane):
         self.trace = Trace()
         self.receipts: list[Receipt] = []
         self.published: list[ZonefileEntry] = []
+        self.order_dependent: set[str] = set()
         self.sent: dict[str, Sent] = {}
         self._tip = chain.begin(identity)
         self._outputs = Outputs(base.coins)

@@ -29,6 +29,8 @@ class DataPlane(ABC):
     node: InProcessNode
     published: list[ZonefileEntry]
     """Every zone file that the node was handed, in order."""
+    order_dependent: set[str]
+    """Subdomains whose live index has to differ from a rebuilt one."""
 
     @property
     @abstractmethod
@@ -97,6 +99,14 @@ class DataPlane(ABC):
                 words = {True: "saved", False: "not saved"}
                 subject = f"zone file {zonefile_hash(data)} of {len(data)} bytes"
                 raise CheckFailed("zonefiles", self.height, subject, words[saved], words[kept])
+
+    def expect_order_dependent(self, *subdomains: str) -> None:
+        """Have the check of subdomains expect that the order in which zone files came shows in these.
+
+        Where several domains carry the records of a subdomain, and zone files come out of the order of the chain, the
+        live index can accept other records than a rebuilt one (spec 04 section 5.6).
+        """
+        self.order_dependent.update(subdomains)
 
     def resolve(self, subdomain: str) -> SubdomainInfo | None:
         """What the node knows of a subdomain (label.name.namespace); None if none of its records is accepted."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import pytest
 
 from bnslab.chain import Block, BlockFactory, MemoryBackend, base_chain
+from bnslab.checks import CHECKS
+from bnslab.errors import CheckFailed
 from bnslab.http import AsgiClient
 from bnslab.nodes.inprocess import InProcessNode
 
@@ -17,9 +21,47 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from bns.engine import Receipt
+    from bnslab.fixtures import Fixture
     from bnslab.http import Response
+    from bnslab.lab import Lab
+    from tests.labs import Labs
 
 Blocks = tuple[Block, ...]
+
+
+class Failing(NamedTuple):
+    """A defect, the check that must see it, where, and what it says."""
+
+    check: str
+    height: int
+    subject: str
+    expected: str
+    actual: str
+    parts: dict[str, Any]
+
+
+def examine(make_lab: Labs, play: Callable[[Lab], None], fixture: Fixture, defect: Failing) -> None:
+    """The check fails when it is on and is silent when it is off; what else is on or off makes no difference to it."""
+    parts = {**defect.parts, "fixture": fixture}
+    with pytest.raises(CheckFailed) as caught:
+        play(make_lab(**parts, skip=[check for check in CHECKS if check != defect.check]))
+    error = caught.value
+    assert (error.check, error.height) == (defect.check, defect.height)
+    assert error.subject.partition(" (tx ")[0] == defect.subject
+    assert re.search(defect.expected, error.expected), error.expected
+    assert re.search(defect.actual, error.actual), error.actual
+    assert str(error).startswith(f"block {error.height}: {error.subject}\n  check     {error.check}\n")
+    assert found_by(make_lab(**parts, skip=[defect.check]), play) != defect.check
+    assert found_by(make_lab(**parts, skip=CHECKS), play) is None
+
+
+def found_by(lab: Lab, play: Callable[[Lab], None]) -> str | None:
+    """The check that fails."""
+    try:
+        play(lab)
+    except CheckFailed as error:
+        return error.check
+    return None
 
 
 def receipt_changed(height: int, **changes: Callable[[Receipt], object]) -> type[InProcessNode]:
@@ -66,6 +108,17 @@ def answer_changed(path: str, change: Callable[[bytes], bytes], status: int | No
                 told, body = status or told, change(body)
             await send({"type": "http.response.start", "status": told, "headers": []})
             await send({"type": "http.response.body", "body": body})
+
+    return Altered
+
+
+def rpc_changed(method: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> type[InProcessNode]:
+    """A node that answers one method of its XML-RPC interface with something else."""
+
+    class Altered(InProcessNode):
+        def rpc(self, method_: str, *arguments: Any) -> dict[str, Any]:
+            answer = super().rpc(method_, *arguments)
+            return change(answer) if method_ == method else answer
 
     return Altered
 

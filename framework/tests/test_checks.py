@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -12,7 +11,17 @@ from bns.errors import InvalidInput
 from bnslab import Reason
 from bnslab.checks import CHECKS, make_checks
 from bnslab.errors import CheckFailed
-from tests.defects import Rewriting, answer_changed, cut, emptied, member, receipt_changed, row_changed
+from tests.defects import (
+    Failing,
+    Rewriting,
+    answer_changed,
+    cut,
+    emptied,
+    examine,
+    member,
+    receipt_changed,
+    row_changed,
+)
 from tests.labs import FIRST_BLOCK, record
 
 if TYPE_CHECKING:
@@ -44,41 +53,6 @@ def golden(make_lab: Labs) -> Fixture:
     lab = make_lab()
     play(lab)
     return record(lab)
-
-
-class Failing(NamedTuple):
-    """A defect, the check that must see it, where, and what it says."""
-
-    check: str
-    height: int
-    subject: str
-    expected: str
-    actual: str
-    parts: dict[str, Any]
-
-
-def examine(make_lab: Labs, fixture: Fixture, defect: Failing) -> None:
-    """The check fails when it is on and is silent when it is off; what else is on or off makes no difference to it."""
-    parts = {**defect.parts, "fixture": fixture}
-    with pytest.raises(CheckFailed) as caught:
-        play(make_lab(**parts, skip=[check for check in CHECKS if check != defect.check]))
-    error = caught.value
-    assert (error.check, error.height) == (defect.check, defect.height)
-    assert error.subject.partition(" (tx ")[0] == defect.subject
-    assert re.search(defect.expected, error.expected), error.expected
-    assert re.search(defect.actual, error.actual), error.actual
-    assert str(error).startswith(f"block {error.height}: {error.subject}\n  check     {error.check}\n")
-    assert found_by(make_lab(**parts, skip=[defect.check])) != defect.check
-    assert found_by(make_lab(**parts, skip=CHECKS)) is None
-
-
-def found_by(lab: Lab) -> str | None:
-    """The check that fails."""
-    try:
-        play(lab)
-    except CheckFailed as error:
-        return error.check
-    return None
 
 
 def test_a_right_core_passes_all_checks(make_lab: Labs, golden: Fixture) -> None:
@@ -210,7 +184,7 @@ DEFECTS = {
 
 @pytest.mark.parametrize("defect", DEFECTS.values(), ids=DEFECTS)
 def test_a_defect_is_found(make_lab: Labs, golden: Fixture, defect: Failing) -> None:
-    examine(make_lab, golden, defect)
+    examine(make_lab, play, golden, defect)
 
 
 # The golden check, with a right core and fixtures that are wrong
@@ -275,7 +249,7 @@ def test_a_fixture_that_says_something_else(
     make_lab: Labs, golden: Fixture, stale: tuple[Callable[[Fixture], Fixture], int, str, str, str]
 ) -> None:
     change, height, subject, expected, actual = stale
-    examine(make_lab, change(golden), Failing("golden", height, subject, expected, actual, {}))
+    examine(make_lab, play, change(golden), Failing("golden", height, subject, expected, actual, {}))
 
 
 def test_the_difference_in_an_operation_is_shown_field_by_field(make_lab: Labs, golden: Fixture) -> None:

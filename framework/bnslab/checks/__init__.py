@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bns.errors import InvalidInput
+from bnslab.checks.dids import Dids
 from bnslab.checks.expectations import Expectations
 from bnslab.checks.golden import Golden
 from bnslab.checks.invariants import Invariants
 from bnslab.checks.reindex import Reindex
 from bnslab.checks.rest import RestAnswers
+from bnslab.checks.subdomains import Subdomains
+from bnslab.checks.zonefiles import Zonefiles
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from bnslab.checks.base import Check
     from bnslab.fixtures import Fixture
 
-CHECKS = ("expectations", "invariants", "rest", "golden", "reindex")
+CHECKS = ("expectations", "invariants", "rest", "golden", "zonefiles", "subdomains", "dids", "reindex")
 """Names of all checks, in the order in which they run."""
 
 
@@ -29,5 +32,5 @@ def make_checks(fixture: Fixture | None, skip: Collection[str] = ()) -> list[Che
     checks: list[Check] = [Expectations(), Invariants(), RestAnswers()]
     if fixture is not None:
         checks.append(Golden(fixture))
-    checks.append(Reindex())
+    checks += [Zonefiles(), Subdomains(), Dids(), Reindex()]
     return [check for check in checks if check.name not in skip]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from bns.api.chain import put_zonefiles
+from bns.api.methods import call
 from bns.api.records import base64_text, view
 from bns.api.rest import rest_app
+from bns.api.text import json_text
 from bns.engine import Block, Engine
 from bns.state.store import State
 from bns.subdomains.offchain import Offchain
@@ -42,7 +44,12 @@ class InProcessNode:
 
     def put_zonefile(self, data: bytes) -> bool:
         """Hand over a zone file as the RPC method put_zonefiles does; whether it is kept."""
-        return bool(put_zonefiles(self.view, [base64_text(data)])["saved"][0])
+        return bool(self.rpc("put_zonefiles", [base64_text(data)])["saved"][0])
+
+    def rpc(self, method: str, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - what XML-RPC can carry
+        """The JSON object that a method of the XML-RPC interface answers, without the XML around it."""
+        content: dict[str, Any] = json.loads(json_text(call(self.view, method, arguments, "127.0.0.1")))
+        return content
 
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
