@@ -18,6 +18,7 @@ from bnslab.outputs import Outputs
 from bnslab.sent import ACCEPTED, ANYTHING, Expected, NameInfo, Sent
 from bnslab.trace import Trace
 from bnslab.transactions import Draft, require_satoshis
+from bnslab.verification import verify
 from bnslab.wallets import Faucet, Ledger, Wallet, Wallets
 from bnslab.zonefiles import DataPlane
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from bns.bitcoin.transaction import Transaction, TxOut
     from bns.engine import Receipt
+    from bns.identity.snv.proof import Operation
     from bns.params import Epoch, Params
     from bnslab.chain.base import ChainBackend
     from bnslab.checks.base import Check
@@ -230,3 +232,11 @@ class Lab(Operations, DataPlane):
         if record is None or namespace is None:
             return None
         return NameInfo.of(record, namespace, self.params, self.height)
+
+    def snv(self, name: str, height: int, trust: str | None = None) -> list[Operation]:
+        """The operations on a name in a block, each proven by a light client that trusts one thing.
+
+        trust is a consensus hash, a txid or a serial number `height-vtxindex`; by default the last consensus hash.
+        Raises SnvError if the proof fails or the block has no such operation.
+        """
+        return verify(self, name, height, self.consensus_hash if trust is None else trust)

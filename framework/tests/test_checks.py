@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from bns.errors import InvalidInput
+from bns.operations.base import Accepted
+from bns.operations.records import Preorder
 from bnslab import Reason
 from bnslab.checks import CHECKS, make_checks
 from bnslab.errors import CheckFailed
@@ -27,6 +29,7 @@ from tests.labs import FIRST_BLOCK, record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bns.engine import Receipt
     from bnslab.fixtures import Fixture
     from bnslab.lab import Lab
     from tests.labs import Labs
@@ -57,6 +60,15 @@ def golden(make_lab: Labs) -> Fixture:
 
 def test_a_right_core_passes_all_checks(make_lab: Labs, golden: Fixture) -> None:
     play(make_lab(fixture=golden))
+
+
+def taken(receipt: Receipt) -> Accepted:
+    """A refused operation as if it had been accepted."""
+    operation = receipt.rejected[0].operation
+    assert operation is not None
+    carrier = operation.carrier
+    record = Preorder("", "", carrier.sender, None, carrier.address, receipt.height, "?", 0, carrier.txid, 1, "")
+    return Accepted(operation, record)
 
 
 NAME, CONSENSUS = "/v1/names/foo.test", "/v1/blockchains/bitcoin/consensus"
@@ -155,6 +167,29 @@ DEFECTS = {
     "other rules": Failing(
         "golden", FIRST_BLOCK, "rules", "^BLOCKSTACK_EPOCH_3_NAMESPACE_LIFETIME_GRACE_PERIOD=5000$", "PERIOD=9$",
         {"grace": 9},
+    ),
+    "operation that nobody could prove": Failing(
+        "snv", REGISTERED, f"proof from block {LAST}", "^the operations of the block$",
+        f"^block {REGISTERED}: expected operations with the ops hash [0-9a-f]{{64}}, got some with",
+        {"node": row_changed(REFUSED, "UPDATE history SET history_data = replace(history_data, '\"vtxindex\": 1', "
+         "'\"vtxindex\": 2') WHERE op = ':'")},
+    ),
+    "ops hash that leads nowhere": Failing(
+        "snv", PREORDERED, f"proof from block {LAST}", "^the operations of the block$",
+        f"^block {PREORDERED}: expected hashes that combine to [0-9a-f]{{32}}, got some that give",
+        {"node": row_changed(REFUSED, f"UPDATE snapshots SET ops_hash = '{'00' * 32}' WHERE block_id = {PREORDERED}")},
+    ),
+    "consensus hash of the past": Failing(
+        "snv", PREORDERED, f"consensus hash proven from block {LAST}", f"^{FLIPPED}$", "^[0-9a-f]{32}$",
+        {"node": receipt_changed(PREORDERED, consensus_hash=lambda _: FLIPPED)},
+    ),
+    "refusal of what was accepted": Failing(
+        "snv", REGISTERED, "NAME_REGISTRATION foo.test by bob", "^not proven$", "^proven$",
+        {"node": receipt_changed(REGISTERED, accepted=lambda receipt: receipt.accepted[1:])},
+    ),
+    "acceptance of what was refused": Failing(
+        "snv", REFUSED, "NAME_REVOKE foo.test by carol", "^proven$", "^not proven$",
+        {"node": receipt_changed(REFUSED, accepted=lambda receipt: (taken(receipt),), rejected=lambda _: ())},
     ),
     "block without its transactions": Failing(
         "reindex", REGISTERED, "consensus hash of a fresh index", "^[0-9a-f]{32}$", "^[0-9a-f]{32}$",

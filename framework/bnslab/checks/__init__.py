@@ -13,6 +13,7 @@ from bnslab.checks.reindex import Reindex
 from bnslab.checks.rest import RestAnswers
 from bnslab.checks.subdomains import Subdomains
 from bnslab.checks.zonefiles import Zonefiles
+from bnslab.checks.snv import NameVerification
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bnslab.checks.base import Check
     from bnslab.fixtures import Fixture
 
-CHECKS = ("expectations", "invariants", "rest", "golden", "zonefiles", "subdomains", "dids", "reindex")
+CHECKS = ("expectations", "invariants", "rest", "golden", "zonefiles", "subdomains", "dids", "snv", "reindex")
 """Names of all checks, in the order in which they run."""
 
 
@@ -32,5 +33,5 @@ def make_checks(fixture: Fixture | None, skip: Collection[str] = ()) -> list[Che
     checks: list[Check] = [Expectations(), Invariants(), RestAnswers()]
     if fixture is not None:
         checks.append(Golden(fixture))
-    checks += [Zonefiles(), Subdomains(), Dids(), Reindex()]
+    checks += [Zonefiles(), Subdomains(), Dids(), NameVerification(), Reindex()]
     return [check for check in checks if check.name not in skip]
