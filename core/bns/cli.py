@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bns.commands.common import PROGRAM, REFUSED, Common, common_options, path_option
+from bns.commands.snv import snv
 from bns.errors import BnsError
 
 if TYPE_CHECKING:
@@ -17,67 +19,13 @@ if TYPE_CHECKING:
 
     from bns.node.config import Config
 
-PROGRAM = "blockstack-core"
 ERROR = 2
-REFUSED = 1
 INTERRUPTED = 130
 
 _STOP_SECONDS = 30.0
-_DEFAULT_DIRECTORY = "~/.blockstack-server"
 
 
-@dataclass
-class Common:
-    """What may be said before the command or after it."""
-
-    working_dir: Path = field(default_factory=lambda: Path(_DEFAULT_DIRECTORY).expanduser())
-    config_file: Path | None = None
-    debug: bool = False
-    rules: dict[str, str] = field(default_factory=dict)
-
-    def load(self) -> Config:
-        """The configuration in force."""
-        from bns.node.config import load
-
-        return load(self.working_dir, self.config_file, self.rules)
-
-
-def _remember(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - of any option
-    common = ctx.ensure_object(Common)
-    if value is None or value is False:
-        return
-    match option.name:
-        case "debug":
-            common.debug = True
-        case "testnet" | "testnet3" as name:
-            common.rules[f"BLOCKSTACK_{name.upper()}"] = "1"
-        case "working_dir":
-            common.working_dir = value.expanduser().absolute()
-        case _:
-            common.config_file = value.expanduser().absolute()
-
-
-def _path(*names: str, text: str, **more: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - as click has it
-    return click.option(*names, type=click.Path(path_type=Path), help=text, **more)
-
-
-def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that all have."""
-    hidden: dict[str, Any] = {"expose_value": False, "callback": _remember}
-    directory = f"Directory of the node's files (default: {_DEFAULT_DIRECTORY})."
-    options = (
-        _path("--working-dir", "--working_dir", text=directory, **hidden),
-        _path("--config", "config_file", text="Configuration file (default: blockstack-server.ini there).", **hidden),
-        click.option("--debug", "--verbose", "debug", is_flag=True, help="Say more.", **hidden),
-        click.option("--testnet", is_flag=True, help="Use the addresses of test networks.", **hidden),
-        click.option("--testnet3", is_flag=True, help="Use the addresses of test networks.", **hidden),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_expected_option = _path(
+_expected_option = path_option(
     "--expected-snapshots", "--expected_snapshots", text="Consensus hashes to insist on: JSON, or a database."
 )
 
@@ -86,6 +34,9 @@ _expected_option = _path(
 @common_options
 def root() -> None:
     """A node of the Blockstack name system."""
+
+
+root.add_command(snv)
 
 
 @root.command()
@@ -267,12 +218,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def status_of(error: BnsError) -> int:
     """The exit status for an error."""
+    from bns.identity.snv.errors import BadAnswer, NotFound, NotProven, Unreachable
     from bns.node.backups import NoBackup
     from bns.node.config import ObsoleteConfig
     from bns.node.expected import UnreadableSnapshots
     from bns.node.pidfile import AlreadyRunning
 
-    return REFUSED if isinstance(error, AlreadyRunning | NoBackup | ObsoleteConfig | UnreadableSnapshots) else ERROR
+    refused = AlreadyRunning | NoBackup | ObsoleteConfig | UnreadableSnapshots
+    unproven = BadAnswer | NotFound | NotProven | Unreachable
+    return REFUSED if isinstance(error, refused | unproven) else ERROR
 
 
 def _fail(message: str, status: int) -> int:

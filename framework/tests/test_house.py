@@ -32,7 +32,7 @@ LAYERS = (
     {"consensus", "engine", "state"},
     {"zonefiles", "subdomains", "atlas", "identity"},
     {"node", "api"},
-    {"cli"},
+    {"cli", "commands"},
 )
 RANKS = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 

@@ -16,7 +16,7 @@ _OUT_OF_RANGE = -8
 class BitcoindChain:
     """See bns.identity.snv.roots.BitcoinChain. Raises SourceError if bitcoind does not answer.
 
-    A transaction is found wherever it is if bitcoind runs with -txindex=1.
+    To find a transaction, bitcoind must run with -txindex=1; its error says so.
     """
 
     def __init__(self, client: RpcClient) -> None:
@@ -43,6 +43,6 @@ class BitcoindChain:
         (result,) = self._client.attempt([(method, params)])
         if not isinstance(result, RpcError):
             return result
-        if result.code in (_NOT_FOUND, _OUT_OF_RANGE):
+        if result.code in (_NOT_FOUND, _OUT_OF_RANGE) and "-txindex" not in result.message:
             return None
         raise SourceError(self._client.name, str(result))

@@ -1,0 +1,1 @@
+"""Commands of the node, each loading what it needs when it runs."""
