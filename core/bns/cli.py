@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bns.commands.common import PROGRAM, REFUSED, Common, common_options, path_option
+from bns.commands.fast_sync import fast_sync, fast_sync_sign, fast_sync_snapshot
 from bns.commands.snv import snv
 from bns.errors import BnsError
 
@@ -36,7 +37,8 @@ def root() -> None:
     """A node of the Blockstack name system."""
 
 
-root.add_command(snv)
+for command in (snv, fast_sync, fast_sync_snapshot, fast_sync_sign):
+    root.add_command(command)
 
 
 @root.command()

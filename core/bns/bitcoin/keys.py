@@ -8,10 +8,15 @@ from functools import cached_property, lru_cache
 
 import coincurve
 
+from bns.bitcoin.address import base58check_decode
 from bns.bitcoin.hashes import sha256
 from bns.errors import InvalidInput
 
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""How many private keys there are, and one more."""
+
 _CHAIN_CODE = bytes(32)
+_WIF_VERSIONS = frozenset({128, 239})
 
 
 @lru_cache(maxsize=8192)
@@ -38,6 +43,18 @@ def child_public_key(public_key: bytes, index: int) -> bytes:
     return point.add(_child_scalar(point.format(compressed=True), index)).format(compressed=True)
 
 
+def verify_compact(public_key: bytes, digest: bytes, signature: bytes) -> bool:
+    """Whether 64 bytes, r and s, are a signature of a 32-byte digest; False for anything malformed."""
+    point = _cached_point(public_key)
+    if point is None or len(signature) != 64:
+        return False
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if not 0 < r < ORDER or not 0 < s < ORDER:
+        return False
+    # the library only takes the lower of the two values of s that are right
+    return point.verify(_der(r, min(s, ORDER - s)), digest, hasher=None)
+
+
 @dataclass(frozen=True)
 class PrivateKey:
     """A private key: 32 bytes, as a number from 1 to the curve's order less 1. Raises InvalidInput for another."""
@@ -57,6 +74,22 @@ class PrivateKey:
         """The key whose secret is the SHA-256 of the label's UTF-8 bytes."""
         return cls(sha256(label.encode()))
 
+    @classmethod
+    def parse(cls, text: str) -> PrivateKey:
+        """The key in 64 hex digits, with or without `01` behind them, or in wallet import format."""
+        try:
+            if len(text) in (64, 66):
+                secret = bytes.fromhex(text)
+            else:
+                version, secret = base58check_decode(text)
+                if version not in _WIF_VERSIONS:
+                    secret = b""
+        except ValueError:
+            secret = b""
+        if len(secret) == 33 and secret[-1] == 1:
+            secret = secret[:-1]
+        return cls(secret)
+
     @cached_property
     def public_key(self) -> bytes:
         """The compressed public key, 33 bytes."""
@@ -67,6 +100,13 @@ class PrivateKey:
         if len(digest) != 32:
             raise InvalidInput("digest to sign", digest, "32 bytes")
         return self._key.sign(digest, hasher=None)
+
+    def sign_compact(self, digest: bytes) -> bytes:
+        """The same signature as 64 bytes, r and s."""
+        der = self.sign(digest)
+        r_end = 4 + der[3]
+        numbers = der[4:r_end], der[r_end + 2 :]
+        return b"".join(int.from_bytes(number, "big").to_bytes(32, "big") for number in numbers)
 
     def child(self, index: int) -> PrivateKey:
         """The private key of child_public_key(self.public_key, index)."""
@@ -81,6 +121,19 @@ def _point(public_key: bytes) -> coincurve.PublicKey:
     if not is_public_key(public_key):
         raise InvalidInput("public key", public_key.hex(), "33 bytes 02/03 or 65 bytes 04 on secp256k1")
     return coincurve.PublicKey(public_key)
+
+
+@lru_cache(maxsize=4096)
+def _cached_point(public_key: bytes) -> coincurve.PublicKey | None:
+    return coincurve.PublicKey(public_key) if is_public_key(public_key) else None
+
+
+def _der(*numbers: int) -> bytes:
+    encoded = b""
+    for number in numbers:
+        data = number.to_bytes(number.bit_length() // 8 + 1, "big")
+        encoded += bytes([2, len(data)]) + data
+    return bytes([0x30, len(encoded)]) + encoded
 
 
 def _child_scalar(compressed: bytes, index: int) -> bytes:

@@ -6,7 +6,6 @@ so every backup is complete. Zone files are not part of it: they are files that 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -106,10 +105,7 @@ class Backups:
             shutil.copyfile(self.path(labels[-1] if label is None else label), copy)
             with closing(State.open(copy, params)) as state:
                 height = state.last_block
-            _sync(copy)
-            for suffix in ("-wal", "-shm"):
-                files.beside(self.database, suffix).unlink(missing_ok=True)
-            copy.replace(self.database)
+            files.put_in_place(copy, self.database)
         except OSError as error:
             raise files.os_error(error, copy) from None
         finally:
@@ -129,12 +125,4 @@ def _copy(source: Path, target: Path) -> None:
     for suffix in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             files.beside(target, suffix).unlink()
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.sync(target)

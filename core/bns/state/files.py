@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -97,7 +97,7 @@ def make(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
             fill(connection)
             connection.execute("COMMIT")
         unfinished.rename(path)
-        _sync_directory(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise os_error(error, path) from None
     finally:
@@ -156,6 +156,28 @@ def _check_content(path: Path, expected_meta: Mapping[str, str]) -> None:
     finally:
         if not kept:
             shared.unlink(missing_ok=True)
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Replace a database by another in one step, both being closed. Raises OSError."""
+    sync(new)
+    # What a killed process left in the log belongs to the old file, and would be taken for the new one's.
+    if path.exists():
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for suffix in ("-wal", "-shm"):
+        beside(path, suffix).unlink(missing_ok=True)
+    new.replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or what a directory says, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -247,11 +269,3 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         check_same_thread=False,
         timeout=BUSY_SECONDS,
     )
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

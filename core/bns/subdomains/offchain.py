@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from bns.errors import InvalidInput
 from bns.subdomains.embedded import AllZonefiles
 from bns.subdomains.queries import SubdomainQueries
 from bns.subdomains.records import read_records
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from bns.state.store import State
     from bns.subdomains.records import SubdomainRecord
+    from bns.subdomains.table import Queued
     from bns.zonefiles.announcements import Announcement
     from bns.zonefiles.store import Zonefiles
 
@@ -99,6 +103,23 @@ class Offchain:
         with self._state.group():
             self._rebuild(self._state.last_block)
 
+    def adopt(self, judged: Iterable[Judged], queue: Iterable[Queued]) -> None:
+        """Take over the subdomain index and the queue of a node with the same announcements.
+
+        judged is in the order of the chain. Raises InvalidInput for a record that is in no zone file here.
+        """
+        with self._state.group():
+            self._table.wipe(self._state.last_block)
+            for index, found in groupby(judged, key=attrgetter("inv_index")):
+                rows = {
+                    row.name: row for carrier in self._read(self.announced.at(index)) for row in self._rows(carrier)
+                }
+                for record in found:
+                    if record.name not in rows:
+                        raise InvalidInput("subdomain record", record, "one in a zone file that is here")
+                    self._table.add(rows[record.name]._replace(accepted=int(record.accepted)))
+            self._table.replace_queue(queue)
+
     def _announce(self, height: int, announcements: Sequence[tuple[str, str, str]]) -> None:
         for name, hash_, txid in announcements:
             present = self.zonefiles.get(hash_) is not None
@@ -174,11 +195,23 @@ class Offchain:
     def _settle(self, height: int, carriers: Iterable[_Carrier]) -> None:
         arrivals: dict[str, list[Row]] = {}
         for carrier in carriers:
-            for record in carrier.records:
-                hash_ = self.zonefiles.embed(record.zonefile)
-                arrivals.setdefault(record.name, []).append(_row(carrier.announcement, record, hash_))
+            for row in self._rows(carrier):
+                arrivals.setdefault(row.name, []).append(row)
         for name, rows in arrivals.items():
             self._table.settle(height, name, rows)
+
+    def _rows(self, carrier: _Carrier) -> Iterator[Row]:
+        """The records of a carrier, their zone files stored."""
+        for record in carrier.records:
+            yield _row(carrier.announcement, record, self.zonefiles.embed(record.zonefile))
+
+
+class Judged(NamedTuple):
+    """A subdomain record, by name and by the inv_index of the announcement that carried it; whether it counts."""
+
+    name: str
+    inv_index: int
+    accepted: bool
 
 
 class _Carrier(NamedTuple):

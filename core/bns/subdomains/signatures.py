@@ -14,7 +14,7 @@ import coincurve
 
 from bns.bitcoin.address import base58check_decode
 from bns.bitcoin.hashes import hash160
-from bns.bitcoin.keys import is_public_key
+from bns.bitcoin.keys import is_public_key, verify_compact
 from bns.bitcoin.network import MAINNET, TESTNET
 from bns.bitcoin.script import push, tokens
 from bns.errors import InvalidInput
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from bns.bitcoin.keys import PrivateKey
 
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _CHECKMULTISIG = 0xAE
 _HEX = re.compile(rb"[0-9a-fA-F]*")
 _KINDS = {
@@ -84,7 +83,7 @@ def sign(digest: bytes, keys: Sequence[PrivateKey], redeem_script: bytes | None 
     if redeem_script is None:
         if len(keys) != 1:
             raise InvalidInput("keys of a single signature", len(keys), "one key")
-        return _base64(push(_raw_signature(keys[0], digest)) + push(keys[0].public_key))
+        return _base64(push(keys[0].sign_compact(digest)) + push(keys[0].public_key))
     terms = _terms(redeem_script)
     if terms is None:
         raise InvalidInput("redeem script", redeem_script.hex(), "m of n public keys and OP_CHECKMULTISIG")
@@ -93,7 +92,7 @@ def sign(digest: bytes, keys: Sequence[PrivateKey], redeem_script: bytes | None 
     signers = [owned[key] for key in listed if key in owned][: terms.required]
     if len(signers) < terms.required:
         raise InvalidInput("keys of a multisig", len(signers), f"{terms.required} keys of the redeem script")
-    signatures = b"".join(push(_raw_signature(key, digest)) for key in signers)
+    signatures = b"".join(push(key.sign_compact(digest)) for key in signers)
     return _base64(b"\x00" + signatures + push(redeem_script))
 
 
@@ -108,7 +107,7 @@ def _verify_single(holder: Account, digest: bytes, parts: Sequence[bytes | int])
     signature, public_key = parts
     if not isinstance(signature, bytes) or not isinstance(public_key, bytes):
         return False
-    return hash160(public_key) == holder.hash and _verify(public_key, digest, signature)
+    return hash160(public_key) == holder.hash and verify_compact(public_key, digest, signature)
 
 
 def _verify_multisig(holder: Account, digest: bytes, parts: Sequence[bytes | int]) -> bool:
@@ -123,7 +122,7 @@ def _verify_multisig(holder: Account, digest: bytes, parts: Sequence[bytes | int
         return False
     public_keys = iter(terms.public_keys)
     return all(
-        isinstance(signature, bytes) and any(_verify(key, digest, signature) for key in public_keys)
+        isinstance(signature, bytes) and any(verify_compact(key, digest, signature) for key in public_keys)
         for signature in signatures
     )
 
@@ -144,37 +143,6 @@ def _terms(redeem_script: bytes) -> _Terms | None:
 def _may_be_listed(key: bytes) -> bool:
     """A redeem script may hold keys without their prefix too, which verify nothing."""
     return is_public_key(key) or (len(key) == 64 and is_public_key(b"\x04" + key))
-
-
-def _verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
-    point = _point(public_key)
-    if point is None or len(signature) != 64:
-        return False
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    if not 0 < r < _ORDER or not 0 < s < _ORDER:
-        return False
-    # the library only takes the lower of the two values of s that are right
-    return point.verify(_der(r, min(s, _ORDER - s)), digest, hasher=None)
-
-
-@lru_cache(maxsize=4096)
-def _point(public_key: bytes) -> coincurve.PublicKey | None:
-    return coincurve.PublicKey(public_key) if is_public_key(public_key) else None
-
-
-def _der(*numbers: int) -> bytes:
-    encoded = b""
-    for number in numbers:
-        data = number.to_bytes(number.bit_length() // 8 + 1, "big")
-        encoded += bytes([2, len(data)]) + data
-    return bytes([0x30, len(encoded)]) + encoded
-
-
-def _raw_signature(key: PrivateKey, digest: bytes) -> bytes:
-    der = key.sign(digest)
-    r_end = 4 + der[3]
-    r, s = der[4:r_end], der[r_end + 2 :]
-    return b"".join(int.from_bytes(number, "big").to_bytes(32, "big") for number in (r, s))
 
 
 def _compressed(public_key: bytes) -> bytes:

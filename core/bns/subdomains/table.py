@@ -117,6 +117,16 @@ class SubdomainTable:
         self._connection.execute("DELETE FROM subdomain_undo")
         self._connection.execute(_REMEMBER, (height, _WIPED, 0, None))
 
+    def add(self, row: Row) -> None:
+        """Store a record as it is, in an index that was wiped at this height."""
+        self._connection.execute(_INSERT, row)
+
+    def replace_queue(self, entries: Iterable[Queued]) -> None:
+        """Let these zone files wait, and no others."""
+        self._connection.execute("DELETE FROM subdomain_queue")
+        for entry in entries:
+            self.enqueue(*entry)
+
     def rollback_to(self, height: int) -> bool:
         """Restore records and queue as they were after a block.
 

@@ -80,6 +80,10 @@ class Announcements:
         """Everything that announced a hash, in order."""
         return self._rows("WHERE zonefile_hash = ? ORDER BY inv_index", (zonefile_hash,))
 
+    def at(self, inv_index: int) -> list[Announcement]:
+        """The announcement at a place in the sequence, if there is one."""
+        return self._rows("WHERE inv_index = ?", (inv_index,))
+
     def first_height(self, zonefile_hash: str) -> int | None:
         """The lowest block that announced a hash."""
         height = self._one("SELECT min(block_height) FROM atlas_zonefiles WHERE zonefile_hash = ?", zonefile_hash)

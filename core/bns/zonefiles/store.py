@@ -97,7 +97,12 @@ class ZonefileStore:
 
     def path(self, hash_: str) -> Path:
         """Where a zone file is kept."""
-        return self.directory / hash_[:2] / hash_[2:4] / f"{hash_}.txt"
+        return self.place(self.directory, hash_)
+
+    @staticmethod
+    def place(directory: Path, hash_: str) -> Path:
+        """Where a zone file is kept in a store of this directory."""
+        return directory / hash_[:2] / hash_[2:4] / f"{hash_}.txt"
 
     def _legacy_path(self, hash_: str) -> Path:
         return self.directory.joinpath(*_pairs(hash_), "zonefile.txt")
