@@ -1,4 +1,4 @@
-"""Random bytes and random near-misses into the parsers of zone files and subdomain records: no crash, bounded time.
+"""Random bytes and near-misses into the parsers of zone files, subdomain records and snapshots: no crash, bounded time.
 
 What is made up depends on the seed alone. Any exception but the parser's own ends the campaign with the input at fault.
 """
@@ -19,6 +19,7 @@ from bns.zonefiles.parse import parse
 from bns.zonefiles.schema import decode
 from bns.zonefiles.store import MAX_ZONEFILE_SIZE
 from bns.zonefiles.tokens import ZonefileError
+from bnslab.fuzz import snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +113,18 @@ def subdomain(data: bytes) -> bool:
     return bool(found)
 
 
-TARGETS: dict[str, Callable[[bytes], bool]] = {"zonefile": zonefile, "subdomain": subdomain}
+class Target(NamedTuple):
+    """What reads an input, True if it was read as something, and what makes inputs."""
+
+    read: Callable[[bytes], bool]
+    makers: tuple[Callable[[Random], bytes], ...]
+
+
+TARGETS = {
+    "zonefile": Target(zonefile, MAKERS),
+    "subdomain": Target(subdomain, MAKERS),
+    "snapshot": Target(snapshots.read, snapshots.MAKERS),
+}
 
 
 def campaign(target: str, seed: int, count: int) -> Figures:
@@ -121,10 +133,10 @@ def campaign(target: str, seed: int, count: int) -> Figures:
     read, slowest, size = 0, 0.0, 0
     started = perf_counter()
     for number in range(count):
-        data = choose.choice(MAKERS)(choose)
+        data = choose.choice(TARGETS[target].makers)(choose)
         begun = perf_counter()
         try:
-            read += TARGETS[target](data)
+            read += TARGETS[target].read(data)
         except BaseException as error:
             error.add_note(f"{target}, seed {seed}, input {number}: {data!r}")
             raise

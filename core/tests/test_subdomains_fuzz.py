@@ -21,7 +21,7 @@ def campaign() -> Any:
     return module
 
 
-@pytest.mark.parametrize("target", ["zonefile", "subdomain"])
+@pytest.mark.parametrize("target", ["zonefile", "subdomain", "snapshot"])
 def test_random_inputs(campaign: Any, target: str) -> None:
     figures = campaign.campaign(target, seed=7, count=300)
     assert figures.inputs == 300
@@ -29,7 +29,7 @@ def test_random_inputs(campaign: Any, target: str) -> None:
 
 
 def test_an_input_that_breaks_a_parser_is_named(campaign: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(campaign.TARGETS, "zonefile", lambda data: 1 / 0)
+    monkeypatch.setitem(campaign.TARGETS, "zonefile", campaign.TARGETS["zonefile"]._replace(read=lambda data: 1 / 0))
     with pytest.raises(ZeroDivisionError) as caught:
         campaign.campaign("zonefile", seed=7, count=1)
     assert caught.value.__notes__[0].startswith("zonefile, seed 7, input 0: b")

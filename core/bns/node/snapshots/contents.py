@@ -6,6 +6,7 @@ import bz2
 import io
 import re
 import tarfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from bns.node.snapshots.archive import BadSnapshot
@@ -77,26 +78,38 @@ def members(file: BinaryIO, payload_size: int) -> Iterator[Member]:
     """
     stream = _Unpacked(file, payload_size)
     seen: set[tuple[str, str]] = set()
-    try:
-        with tarfile.open(fileobj=stream, mode="r:", errors="surrogateescape") as tar:
-            for count, entry in enumerate(_entries(tar)):
-                if count > MOST_MEMBERS:
-                    raise BadSnapshot(f"more than {MOST_MEMBERS} files")
-                member = _member(tar, entry)
-                if member is None:
-                    continue
-                if member.kind != "zonefile" and (member.kind, member.name) in seen:
-                    raise BadSnapshot(f"{_shown(entry.name)}: twice, or of two backups")
-                seen.add((member.kind, member.name))
-                yield member
-    except (tarfile.TarError, RecursionError, ValueError, EOFError, OSError) as error:
-        raise BadSnapshot(f"damaged: {type(error).__name__}: {error}") from None
+    with _typed_errors():
+        tar = tarfile.open(fileobj=stream, mode="r:", errors="surrogateescape")  # noqa: SIM115 - nothing to close
+    for count, entry in enumerate(_entries(tar)):
+        if count > MOST_MEMBERS:
+            raise BadSnapshot(f"more than {MOST_MEMBERS} files")
+        member = _member(tar, entry)
+        if member is None:
+            continue
+        if member.kind != "zonefile":
+            if (member.kind, member.name) in seen:
+                raise BadSnapshot(f"{_shown(entry.name)}: twice, or of two backups")
+            seen.add((member.kind, member.name))
+        yield member
 
 
 def _entries(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    while (entry := tar.next()) is not None:
+    while True:
+        with _typed_errors():
+            entry = tar.next()
+        if entry is None:
+            return
         tar.members = []  # type: ignore[attr-defined]  # it would keep them all
         yield entry
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    """Whatever the library stumbles over, the payload is to blame."""
+    try:
+        yield
+    except (tarfile.TarError, RecursionError, ValueError, EOFError, OSError) as error:
+        raise BadSnapshot(f"damaged: {type(error).__name__}: {error}") from None
 
 
 def _member(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Member | None:
@@ -112,7 +125,8 @@ def _member(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Member | None:
         assert content is not None, "it is a file"
         left = entry.size
         while left:
-            chunk = content.read(min(left, _READ_AT_ONCE))
+            with _typed_errors():
+                chunk = content.read(min(left, _READ_AT_ONCE))
             if not chunk:
                 raise BadSnapshot(f"{_shown(entry.name)}: {left} bytes are missing")
             left -= len(chunk)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from bnslab.nodes.reference.errors import ReferenceCrashed, ReferenceUnavailable
 from bnslab.nodes.reference.install import VERSION, Reference, find, install
 from bnslab.nodes.reference.locate import Python2, find_python2
-from bnslab.nodes.reference.node import Indexed, ReferenceNode
+from bnslab.nodes.reference.node import Indexed, ReferenceNode, Start
 
 __all__ = [
     "VERSION",
@@ -24,6 +24,7 @@ __all__ = [
     "ReferenceCrashed",
     "ReferenceNode",
     "ReferenceUnavailable",
+    "Start",
     "find",
     "find_python2",
     "install",

@@ -40,10 +40,19 @@ _TAIL_LINES = 12
 
 
 class Indexed(msgspec.Struct, frozen=True):
-    """What the reference made of a chain, and the seconds it took for indexing alone."""
+    """What the reference made of a chain, the seconds for indexing alone, and its snapshot if one was asked for."""
 
     seconds: float
     expected: Expected
+    snapshot: bytes = b""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A snapshot to begin with, the public keys (hex) that may have signed it, and how many of them must have."""
+
+    snapshot: bytes
+    public_keys: tuple[str, ...]
+    required: int
 
 
 class ReferenceNode:
@@ -77,15 +86,26 @@ class ReferenceNode:
         """
         return self.index(fixture, api=api).expected
 
-    def index(self, fixture: Fixture, *, api: bool = False) -> Indexed:
-        """As `run`, with the time it took."""
-        outcome = next(self.run_many([fixture], api=api))
+    def index(
+        self, fixture: Fixture, *, api: bool = False, start: Start | None = None, export_key: str | None = None
+    ) -> Indexed:
+        """As `run`, with the time it took.
+
+        It may start with a snapshot instead of the first block, and at the end make one, signed by a private key (hex).
+        """
+        outcome = next(self.run_many([fixture], api=api, start=start, export_key=export_key))
         if isinstance(outcome, ReferenceCrashed):
             raise outcome
         return outcome
 
     def run_many(
-        self, fixtures: Iterable[Fixture], *, api: bool = False, workers: int = 1
+        self,
+        fixtures: Iterable[Fixture],
+        *,
+        api: bool = False,
+        workers: int = 1,
+        start: Start | None = None,
+        export_key: str | None = None,
     ) -> Iterator[Indexed | ReferenceCrashed]:
         """The outcome of each chain, in their order, up to `workers` of them being indexed at a time."""
         if workers < 1:
@@ -95,7 +115,7 @@ class ReferenceNode:
         try:
             while True:
                 while sum(run.outcome is None for run in runs) < workers and (fixture := next(coming, None)):
-                    runs.append(self._start(fixture, api=api))
+                    runs.append(self._start(fixture, api, start, export_key))
                 if not runs:
                     return
                 self._wait([run for run in runs if run.outcome is None])
@@ -106,12 +126,14 @@ class ReferenceNode:
             for run in runs:
                 run.end()
 
-    def _start(self, fixture: Fixture, *, api: bool) -> _Run:
-        document = _chain_file(fixture, *(_questions(fixture) if api else ([], [])))
+    def _start(self, fixture: Fixture, api: bool, start: Start | None, export_key: str | None) -> _Run:
+        document = _chain_file(fixture, *(_questions(fixture) if api else ([], [])), start, export_key)
         directory = self._run_dir / self._token()
         try:
             directory.mkdir(mode=0o700)
             (directory / "chain.json").write_bytes(document)
+            if start is not None:
+                (directory / "snapshot.bsk").write_bytes(start.snapshot)
         except OSError as error:
             raise CacheUnusable(f"cannot write to {self._run_dir}: {error.strerror or error}") from error
         # Without -S the interpreter's own packages would be in reach. A node is recognised by -datadir.
@@ -162,7 +184,10 @@ class _Run:
             how = f"exit status {status}" if status > 0 else f"signal {signal.Signals(-status).name}"
             self.give_up(how)
             return
-        self.outcome = msgspec.json.decode((self._directory / "expected.json").read_bytes(), type=Indexed)
+        outcome = msgspec.json.decode((self._directory / "expected.json").read_bytes(), type=Indexed)
+        exported = self._directory / "exported.bsk"
+        snapshot = exported.read_bytes() if exported.exists() else b""
+        self.outcome = msgspec.structs.replace(outcome, snapshot=snapshot)
         self.end()
 
     def give_up(self, why: str) -> None:
@@ -200,7 +225,9 @@ def _questions(fixture: Fixture) -> tuple[list[str], list[str]]:
     return rpc, rest
 
 
-def _chain_file(fixture: Fixture, rpc: list[str], rest: list[str]) -> bytes:
+def _chain_file(
+    fixture: Fixture, rpc: list[str], rest: list[str], start: Start | None, export_key: str | None
+) -> bytes:
     """The input of the driver. The reference knows no witnesses, so they are left out; it checks the Merkle roots."""
     first = fixture.params.first_block
     if not fixture.blocks[0].height <= first <= fixture.tip:
@@ -224,5 +251,7 @@ def _chain_file(fixture: Fixture, rpc: list[str], rest: list[str]) -> bytes:
         "zonefiles": [{"after_height": entry.after_height, "base64": entry.base64} for entry in fixture.zonefiles],
         "rpc": rpc,
         "rest": rest,
+        "import": start and {"public_keys": start.public_keys, "required": start.required},
+        "export": export_key,
     }
     return msgspec.json.encode(document)

@@ -4,7 +4,8 @@
 
 DIRECTORY holds `chain.json`: `first_block`, `blocks` (height, hash, merkle_root, time, stripped: the block without
 witnesses in hex), `transactions` (txid to hex without witnesses), `zonefiles` (after_height, base64) and the `rpc` and
-`rest` questions to be answered at the end. The result goes to `expected.json`: `seconds` of indexing, and `expected`
+`rest` questions to be answered at the end. With `import` (public_keys, required) it begins with the state in
+`snapshot.bsk`; with `export` (a private key in hex) it leaves its last state in `exported.bsk`. The result goes to `expected.json`: `seconds` of indexing, and `expected`
 in golden format 1. Each height is appended to `heights` before its block is indexed, and a dash after the last.
 
 The blocks go through the reference's own parser, downloader, indexer and databases. Replaced are the peer that blocks
@@ -59,6 +60,7 @@ from blockstack.lib import config
 from blockstack.lib.nameset import namedb
 from blockstack.lib.subdomains import subdomains_init
 from golden import collect
+from handover import hand_over, take_over
 from protocoin.serializers import BlockSerializer
 from questions import LOOPBACK, Indexer, answers
 from virtualchain.lib.blockchain import transactions
@@ -158,7 +160,8 @@ def configure(directory):
         "atlas_hostname": LOOPBACK,
         "atlas_port": 0,
     }
-    os.mkdir(options["zonefiles"])
+    if not os.path.exists(options["zonefiles"]):
+        os.mkdir(options["zonefiles"])
     user = {"user": "", "passwd": "", "server": LOOPBACK, "port": 0, "p2p_port": 0, "use_https": False}
     config.set_blockstack_opts(options)
     config.set_blockstack_api_opts({"enabled": False})
@@ -168,9 +171,8 @@ def configure(directory):
     return options
 
 
-def setup(directory):
+def setup(directory, options):
     """The parts of the reference's server, none of them running."""
-    options = configure(directory)
     database = blockstackd.get_or_instantiate_db_state(directory)
     atlas = blockstackd.atlas_init(options, database, port=options["rpc_port"])
     database.close()
@@ -200,7 +202,7 @@ def index(chain, zonefiles, state, heights):
     for engine_log in ("log_accept", "log_reject"):
         setattr(StateEngine, engine_log, lambda *_: None)
     begun = time.time()
-    for height in range(chain.first_block, chain.tip + 1):
+    for height in range(chain.height + 1, chain.tip + 1):
         heights.write("%d\n" % height)
         chain.height = height
         if not blockstackd.index_blockchain(state):
@@ -235,7 +237,10 @@ def main():
     attach(chain)
     state_directory = os.path.join(directory, "state")
     os.mkdir(state_directory)
-    state = setup(state_directory)
+    options = configure(state_directory)
+    if document.get("import"):
+        chain.height = take_over(directory, state_directory, **document["import"])
+    state = setup(state_directory, options)
     # Unbuffered, because an abort flushes nothing.
     with open(os.path.join(directory, "heights"), "wb", 0) as heights:
         seconds, serialized = index(chain, document["zonefiles"], state, heights)
@@ -243,6 +248,8 @@ def main():
     expected = collect(state_directory, chain.first_block, chain.tip, serialized)
     if document["rpc"] or document["rest"]:
         expected.update(answers(state["rpc"], document["rpc"], document["rest"]))
+    if document.get("export"):
+        hand_over(directory, state_directory, chain.tip, str(document["export"]))
     with open(os.path.join(directory, "expected.json"), "w") as file:
         json.dump({"seconds": seconds, "expected": expected}, file)
     # Its threads and exit handlers have nothing to add.
