@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bns.commands.common import PROGRAM, REFUSED, Common, common_options, path_option
+from bns.commands.common import PROGRAM, REFUSED, Common, common_options, failure_line, path_option
 from bns.commands.fast_sync import fast_sync, fast_sync_sign, fast_sync_snapshot
 from bns.commands.snv import snv
 from bns.errors import BnsError
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bns.node.config import Config
-
-ERROR = 2
-INTERRUPTED = 130
 
 _STOP_SECONDS = 30.0
 
@@ -201,39 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv defaults to the arguments of the process. Errors made on purpose, and what the operating system refuses, become
     one line on stderr.
     """
-    try:
-        status = root.main(argv, prog_name=PROGRAM, standalone_mode=False)
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return ERROR
-    except click.ClickException as error:
-        return _fail(error.format_message(), ERROR)
-    except BnsError as error:
-        return _fail(str(error), status_of(error))
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{where}", ERROR)
-    return status if isinstance(status, int) else 0
-
-
-def status_of(error: BnsError) -> int:
-    """The exit status for an error."""
-    from bns.identity.snv.errors import BadAnswer, NotFound, NotProven, Unreachable
-    from bns.node.backups import NoBackup
-    from bns.node.config import ObsoleteConfig
-    from bns.node.expected import UnreadableSnapshots
-    from bns.node.pidfile import AlreadyRunning
-
-    refused = AlreadyRunning | NoBackup | ObsoleteConfig | UnreadableSnapshots
-    unproven = BadAnswer | NotFound | NotProven | Unreachable
-    return REFUSED if isinstance(error, refused | unproven) else ERROR
-
-
-def _fail(message: str, status: int) -> int:
-    click.echo(f"{PROGRAM}: {message}", err=True)
-    return status
+    return failure_line(PROGRAM, lambda: root.main(argv, prog_name=PROGRAM, standalone_mode=False))
 
 
 if __name__ == "__main__":

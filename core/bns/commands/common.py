@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bns.errors import BnsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bns.node.config import Config
 
 PROGRAM = "blockstack-core"
+ERROR = 2
 REFUSED = 1
+INTERRUPTED = 130
 
 _DEFAULT_DIRECTORY = "~/.blockstack-server"
 
@@ -33,6 +37,15 @@ class Common:
         from bns.node.config import load
 
         return load(self.working_dir, self.config_file, self.rules)
+
+    def arguments(self) -> list[str]:
+        """The same, said on the command line of another process."""
+        said = [f"--working-dir={self.working_dir}"]
+        if self.config_file is not None:
+            said.append(f"--config={self.config_file}")
+        if self.debug:
+            said.append("--debug")
+        return said + [f"--{name.removeprefix('BLOCKSTACK_').lower()}" for name in self.rules]
 
 
 def _remember(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - of any option
@@ -71,3 +84,40 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def failure_line(program: str, run: Callable[[], Any]) -> int:
+    """The exit status of a command; what it fails with becomes one line on stderr."""
+    try:
+        status = run()
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ERROR
+    except click.ClickException as error:
+        return _fail(program, error.format_message(), ERROR)
+    except BnsError as error:
+        return _fail(program, str(error), status_of(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(program, f"{error.strerror or error}{where}", ERROR)
+    return status if isinstance(status, int) else 0
+
+
+def status_of(error: BnsError) -> int:
+    """The exit status for an error."""
+    from bns.identity.snv.errors import BadAnswer, NotFound, NotProven, Unreachable
+    from bns.node.backups import NoBackup
+    from bns.node.config import ObsoleteConfig
+    from bns.node.expected import UnreadableSnapshots
+    from bns.node.pidfile import AlreadyRunning
+
+    refused = AlreadyRunning | NoBackup | ObsoleteConfig | UnreadableSnapshots
+    unproven = BadAnswer | NotFound | NotProven | Unreachable
+    return REFUSED if isinstance(error, refused | unproven) else ERROR
+
+
+def _fail(program: str, message: str, status: int) -> int:
+    click.echo(f"{program}: {message}", err=True)
+    return status

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
-import socket
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from bns.api.records import NodeView, view
@@ -21,6 +19,7 @@ from bns.node.errors import SourceError, SourceUnavailable
 from bns.node.follow import Follower, SharedState, TipWatch
 from bns.node.rpc import RpcClient
 from bns.node.servers import Servers, Service, listen
+from bns.node.signals import stop_requests
 from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import ZonefileStore
 
@@ -150,36 +149,16 @@ def run(config: Config, *, serve_api: bool, expected: Mapping[int, str], ready: 
 
     Raises what Node.start raises, and what its main loop failed with.
     """
-    # Handlers that took locks could meet themselves, so signals and the loop's end only send a byte.
-    inbox, outbox = socket.socketpair()
-    outbox.settimeout(0)
-    with inbox, outbox:
-        node = Node(config, serve_api=serve_api, expected=expected, ended=lambda: _send(outbox))
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-        former = {number: signal.signal(number, _ignore) for number in numbers}
-        former_wakeup = signal.set_wakeup_fd(outbox.fileno())
+    with stop_requests() as requests:
+        node = Node(config, serve_api=serve_api, expected=expected, ended=requests.ask)
+        node.start()
         try:
-            node.start()
-            try:
-                ready()
-                inbox.recv(1)
-            finally:
-                node.stop()
+            ready()
+            requests.wait()
         finally:
-            signal.set_wakeup_fd(former_wakeup)
-            for number, handler in former.items():
-                signal.signal(number, handler)
+            node.stop()
     if node.failure is not None:
         raise node.failure
-
-
-def _send(outbox: socket.socket) -> None:
-    with suppress(BlockingIOError):  # full of signals: the main thread is about to wake up anyway
-        outbox.send(b"\0")
-
-
-def _ignore(_number: int, _frame: object) -> None:
-    """What counts is the byte that the signal sends."""
 
 
 def _open_state(config: Config) -> SharedState:

@@ -15,7 +15,7 @@ from bns.node.expected import read_expected
 from bns.node.pidfile import FILE_NAME, PidFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bns.node.config import Config
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("bns.node")
 
 LOG_NAME = "blockstack-server.log"
-_READY = b"ready"
+READY = b"ready"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def in_foreground(orders: Orders) -> None:
     try:
         _run(orders)
     except (BnsError, OSError) as error:
-        _answer(orders, str(error).encode())
+        answer(orders.ready_fd, str(error).encode())
         raise
 
 
@@ -69,19 +69,20 @@ def _run(orders: Orders) -> None:
         log.info("the node is ready")
         if orders.ready_fd is not None:
             os.chdir("/")  # whoever unmounts the directory it was started in shall be free to
-            _answer(orders, _READY)
+            answer(orders.ready_fd, READY)
 
     with closing(PidFile(config.working_dir / FILE_NAME)):
         daemon.run(config, serve_api=serve_api, expected=expected, ready=ready)
     log.info("the node has stopped")
 
 
-def _answer(orders: Orders, answer: bytes) -> None:
-    if orders.ready_fd is None:
+def answer(ready_fd: int | None, text: bytes) -> None:
+    """Tell whoever waits for a daemon that it is ready, or why it is not."""
+    if ready_fd is None:
         return
     try:
-        os.write(orders.ready_fd, answer)
-        os.close(orders.ready_fd)
+        os.write(ready_fd, text)
+        os.close(ready_fd)
     except OSError:
         pass  # told already, or whoever waited has gone
 
@@ -91,13 +92,17 @@ def in_background(orders: Orders, rules: Mapping[str, str]) -> tuple[int, str]:
 
     rules are the variables that came from the command line.
     """
+    command = ["bns.cli", "start", "--foreground", *_arguments(orders, rules)]
+    return detach(command, orders.config.working_dir / LOG_NAME)
+
+
+def detach(command: Sequence[str], log_path: Path) -> tuple[int, str]:
+    """Start a module with arguments as a daemon that takes --ready-fd; what it answers there as in in_background."""
     reader, writer = os.pipe()
-    command = [sys.executable, "-m", "bns.cli", "start", "--foreground", f"--ready-fd={writer}"]
-    log_path = orders.config.working_dir / LOG_NAME
     log_file = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(
-            command + _arguments(orders, rules),
+            [sys.executable, "-m", *command, f"--ready-fd={writer}"],
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,
@@ -108,11 +113,11 @@ def in_background(orders: Orders, rules: Mapping[str, str]) -> tuple[int, str]:
         os.close(log_file)
         os.close(writer)
     with os.fdopen(reader, "rb") as answers:
-        answer = answers.read()
-    if answer == _READY:
+        answered = answers.read()
+    if answered == READY:
         process.returncode = 0  # it lives on, and nobody waits for it
         return 0, ""
-    return process.wait() or 1, answer.decode(errors="replace") or f"the node ended at once: see {log_path}"
+    return process.wait() or 1, answered.decode(errors="replace") or f"the node ended at once: see {log_path}"
 
 
 def _arguments(orders: Orders, rules: Mapping[str, str]) -> list[str]:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 KEY = PrivateKey.from_label("fuzz")
 NAMES = (
     "./backups/blockstack-server.snapshots.bak.7", "./backups/subdomains.db.bak.7",
-    "./backups/subdomains.db.queue.bak.7", "./backups/atlas.db.bak.7", "./backups/atlas.db.bak.8", "./test.keychain", "./zonefiles/aa/bb/x.txt", "./zonefiles",
-    "../x", "/x", "./zonefiles/../../x", "./backups/x", "", "./" + "z" * 300, "./zonefiles/\udcff",
+    "./backups/subdomains.db.queue.bak.7", "./backups/atlas.db.bak.7", "./backups/atlas.db.bak.8", "./test.keychain",
+    "./zonefiles/aa/bb/x.txt", "./zonefiles", "../x", "/x", "./zonefiles/../../x", "./backups/x", "",
+    "./" + "z" * 300, "./zonefiles/\udcff",
 )  # fmt: skip
 KINDS = (b"0", b"0", b"0", b"0", b"\0", b"5", b"1", b"2", b"3", b"S", b"x", b"g", b"L", b"K", b"7", b"?")
 HEX = b"0123456789abcdefg x"

@@ -42,5 +42,5 @@ def fetch(url: str, path: Path, *, most_bytes: int = MOST_BYTES, timeout: float 
             if length.isdigit() and int(length) != size:
                 raise FetchFailed(f"{url}: {size} bytes of {length}, then the connection was closed")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        raise FetchFailed(f"{url}: {reason}") from None
+        reason = getattr(error, "reason", error)
+        raise FetchFailed(f"{url}: {getattr(reason, 'strerror', None) or reason}") from None
