@@ -194,11 +194,13 @@ def _replace(scratch: Path, target: Target) -> None:
     """Zone files first: more of them do no harm to a state. Then the database, in one step."""
     try:
         target.zonefiles.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in sorted((scratch / "zonefiles").rglob("*.txt")):
+        unpacked = sorted((scratch / "zonefiles").rglob("*.txt"))
+        for path in unpacked:
             place = target.zonefiles / path.relative_to(scratch / "zonefiles")
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.replace(place)
-        os.sync()
+        if unpacked:
+            os.sync()
         files.put_in_place(scratch / target.database.name, target.database)
     except OSError as error:
         raise files.os_error(error, target.database) from None
