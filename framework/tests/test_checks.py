@@ -171,8 +171,9 @@ DEFECTS = {
     "operation that nobody could prove": Failing(
         "snv", REGISTERED, f"proof from block {LAST}", "^the operations of the block$",
         f"^block {REGISTERED}: expected operations with the ops hash [0-9a-f]{{64}}, got some with",
-        {"node": row_changed(REFUSED, "UPDATE history SET history_data = replace(history_data, '\"vtxindex\": 1', "
-         "'\"vtxindex\": 2') WHERE op = ':'")},
+        {"node": row_changed(
+            REFUSED, "UPDATE history SET history_data = json_set(history_data, '$.vtxindex', 9) WHERE op = ':'"
+        )},
     ),
     "ops hash that leads nowhere": Failing(
         "snv", PREORDERED, f"proof from block {LAST}", "^the operations of the block$",

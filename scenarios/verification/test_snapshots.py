@@ -3,22 +3,12 @@
 import pytest
 
 from bns.errors import BnsError
-from bns.subdomains.records import SubdomainRecord
 from bns.zonefiles.store import zonefile_hash
 from bnslab import epochs
 from bnslab.snapshots import NodeOnDisk, Restored
 
 ENOUGH = [((3, 4, 5), 3), ((5, 4, 3), 3), ((3, 4), 2), ((3, 5), 2), ((4, 5), 2), ((3,), 1), ((4, 0), 1), ((0, 1, 5), 1)]
 TOO_FEW = [((3,), 2), ((3, 4), 3), ((0,), 1), ((0, 3), 2), ((0, 3, 4), 3)]
-
-
-def zonefile(name, *lines):
-    text = [f"$ORIGIN {name}", "$TTL 3600", f'_http._tcp URI 10 1 "https://{name}/profile"', *lines]
-    return "\n".join([*text, ""]).encode()
-
-
-def put(lab, data):
-    assert lab.node.offchain.put(data)
 
 
 def check_signers(lab, wallets, tmp_path):
@@ -50,24 +40,25 @@ def test_name_pre_reg_fast_sync(lab, tmp_path):
     for name in names:
         lab.name_registration(name, by=wallets[2], to=wallets[3])
     lab.mine()
-    for name in names:
-        lab.update(name, by=wallets[3], value_hash=zonefile_hash(zonefile(name)))
+    zonefiles = {name: lab.zonefile(name, uri=f"https://{name}/profile") for name in names}
+    for name, zonefile in zonefiles.items():
+        lab.update(name, by=wallets[3], zonefile=zonefile)
         lab.mine()
-        put(lab, zonefile(name))
+        lab.publish(zonefile)
     lab.mine()
 
     copy = check_signers(lab, wallets, tmp_path)
 
-    for name in names:
+    for name, zonefile in zonefiles.items():
         assert lab.name(name).address == wallets[3].address
-        assert copy.zonefile(lab.name(name).value_hash) == zonefile(name)
+        assert copy.zonefile(lab.name(name).value_hash) == zonefile
 
 
 @epochs(1)
 def test_name_pre_reg_snapshots(lab, tmp_path):
     creator, revealer, payer, owner, signer = [lab.wallet(f"wallet {number}") for number in range(5)]
     node, published = NodeOnDisk(lab, tmp_path / "node"), tmp_path / "published"
-    imported, updated = zonefile("imported.test"), zonefile("foo.test")
+    imported, updated = (lab.zonefile(name, uri=f"https://{name}/") for name in ("imported.test", "foo.test"))
 
     def mine_and_publish(max_age=3):
         lab.mine()
@@ -78,18 +69,18 @@ def test_name_pre_reg_snapshots(lab, tmp_path):
     mine_and_publish()
     lab.namespace_reveal("test", by=creator, to=revealer)
     mine_and_publish()
-    lab.name_import("imported.test", by=revealer, to=owner, value_hash=zonefile_hash(imported))
+    lab.name_import("imported.test", by=revealer, to=owner, zonefile=imported)
     mine_and_publish()
-    put(lab, imported)
+    lab.publish(imported)
     lab.namespace_ready("test", by=revealer)
     mine_and_publish()
     lab.name_preorder("foo.test", by=payer, to=owner)
     mine_and_publish()
     lab.name_registration("foo.test", by=payer, to=owner)
     assert len(mine_and_publish()) == 4
-    lab.update("foo.test", by=owner, value_hash=zonefile_hash(updated))
+    lab.update("foo.test", by=owner, zonefile=updated)
     lab.mine()
-    put(lab, updated)
+    lab.publish(updated)
     assert mine_and_publish(max_age=1) == ["snapshot.bsk", f"snapshot.bsk.{lab.height - 1}"]
 
     copy = Restored(lab, published / "snapshot.bsk", tmp_path / "copy", [signer], 1)
@@ -103,22 +94,18 @@ def test_name_pre_reg_snapshots(lab, tmp_path):
 def test_name_pre_regup_subdomain_fast_sync(lab, tmp_path):
     wallets = [lab.wallet(f"wallet {number}") for number in range(6)]
     lab.namespace("test", by=wallets[0])
-    zonefiles = {}
-    for number in range(10):
-        name = f"foo_{number}.test"
-        record = SubdomainRecord(f"bar.{name}", name, wallets[4].address, 0, zonefile(f"bar.{name}"))
-        zonefiles[name] = zonefile(name, record.line)
+    names = [f"foo_{number}.test" for number in range(10)]
+    zonefiles = {name: lab.zonefile(name, lab.subdomain(f"bar.{name}", owner=wallets[4])) for name in names}
+    for name in names:
         lab.name_preorder(name, by=wallets[2], to=wallets[3])
     lab.mine()
-    for name, data in zonefiles.items():
-        lab.name_registration(name, by=wallets[2], to=wallets[3], value_hash=zonefile_hash(data))
+    for name, zonefile in zonefiles.items():
+        lab.name_registration(name, by=wallets[2], to=wallets[3], zonefile=zonefile)
     lab.mine()
     files = list(zonefiles.values())
-    for data in files[:5]:
-        put(lab, data)
+    lab.publish(*files[:5])
     lab.mine()
-    for data in files[5:]:
-        put(lab, data)
+    lab.publish(*files[5:])
 
     waiting = check_signers(lab, wallets, tmp_path).tables()
     assert (len(waiting["subdomains"]), len(waiting["queue"])) == (5, 5)

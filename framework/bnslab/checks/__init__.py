@@ -11,9 +11,9 @@ from bnslab.checks.golden import Golden
 from bnslab.checks.invariants import Invariants
 from bnslab.checks.reindex import Reindex
 from bnslab.checks.rest import RestAnswers
+from bnslab.checks.snv import NameVerification
 from bnslab.checks.subdomains import Subdomains
 from bnslab.checks.zonefiles import Zonefiles
-from bnslab.checks.snv import NameVerification
 
 if TYPE_CHECKING:
     from collections.abc import Collection

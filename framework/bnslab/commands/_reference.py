@@ -19,8 +19,12 @@ An error is one message on stderr and exit status 2; Ctrl-C is exit status 130.
 
 
 def render(root: click.Group, prog: str = "./lab") -> str:
-    """Return the reference of all commands below root as Markdown."""
-    return "\n".join([HEAD, *_sections(root, prog, None)])
+    """Return the reference of all commands below root, and of those of the node, as Markdown."""
+    from bns import cli
+    from bns.commands import common, snapshots
+
+    programs = ((prog, root), (common.PROGRAM, cli.root), (snapshots.PROGRAM, snapshots.root))
+    return "\n".join([HEAD, *(section for name, group in programs for section in _sections(group, name, None))])
 
 
 def _sections(group: click.Group, path: str, parent: click.Context | None) -> Iterator[str]:
