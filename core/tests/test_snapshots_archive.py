@@ -213,7 +213,7 @@ def test_what_may_be_there_once_is_there_twice(name: str) -> None:
         entry(name, 5)(tar)
         entry(name.replace(".1", ".2"), 5)(tar)
 
-    with pytest.raises(BadSnapshot, match="twice, or of two backups"):
+    with pytest.raises(BadSnapshot, match="it is there twice"):
         read(payload(build))
 
 

@@ -143,6 +143,11 @@ def no_zonefiles(files: dict[str, bytes]) -> None:
         del files[path]
 
 
+def relabelled(files: dict[str, bytes]) -> None:
+    (path,) = (path for path in files if f"/{contents.ATLAS}.bak." in path)
+    files[f"./backups/{contents.ATLAS}.bak.123"] = files.pop(path)
+
+
 LOOP = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n"
 FORGERIES: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "a transaction less": (
@@ -189,6 +194,7 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "a database that is none": (file(contents.HASHES, b"no database at all"), "DatabaseError: file is not a database"),
     "a database less": (file(contents.ATLAS, None), r"got none of atlas\.db"),
     "a keychain of nonsense": (file("./test.keychain", b"one two\xff"), "expected an address a line, got 'one'"),
+    "parts of two backups": (relabelled, "expected one backup, got parts of 123, 694$"),
     "a file too many": (file("./blockstack-server.ini", b""), "expected backups, zone files and keychains only"),
 }  # fmt: skip
 

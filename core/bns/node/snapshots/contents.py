@@ -88,7 +88,7 @@ def members(file: BinaryIO, payload_size: int) -> Iterator[Member]:
             continue
         if member.kind != "zonefile":
             if (member.kind, member.name) in seen:
-                raise BadSnapshot(f"{_shown(entry.name)}: twice, or of two backups")
+                raise BadSnapshot(f"{_shown(entry.name)}: it is there twice")
             seen.add((member.kind, member.name))
         yield member
 

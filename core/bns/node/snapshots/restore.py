@@ -112,10 +112,11 @@ def _scratch(directory: Path) -> Iterator[Path]:
 def _unpack(found: Iterator[Member], scratch: Path) -> dict[str, list[str]]:
     """Write databases and zone files; the keychains by namespace."""
     (scratch / _DATABASES).mkdir()
-    keychains, unpacked = {}, set()
+    keychains: dict[str, list[str]] = {}
+    unpacked: dict[str, int | None] = {}
     for member in found:
         if member.kind == "database":
-            unpacked.add(member.name)
+            unpacked[member.name] = member.label
             if member.name != NAMES:  # computed anew
                 with (scratch / _DATABASES / member.name).open("xb") as file:
                     file.writelines(member.chunks())
@@ -129,6 +130,9 @@ def _unpack(found: Iterator[Member], scratch: Path) -> dict[str, list[str]]:
     missing = [name for name in DATABASES if name not in unpacked]
     if missing:
         raise BadSnapshot(f"expected a backup of {', '.join(DATABASES)}, got none of {', '.join(missing)}")
+    labels = sorted({str(label) for label in unpacked.values()})
+    if len(labels) > 1:
+        raise BadSnapshot(f"expected one backup, got parts of {', '.join(labels)}")
     return keychains
 
 
