@@ -15,9 +15,10 @@ from bns.api.openapi import document, path_of
 from bns.api.records import view
 from bns.api.rest import OPENAPI_PATH, rest_app
 from bns.api.routes import ENDPOINTS
-from bns.api.sources import NoSubdomains, Output, Profile
+from bns.api.sources import NoSubdomains, Output
 from bns.bitcoin.address import base58check_decode, base58check_encode
 from bns.bitcoin.hashes import hash160
+from bns.identity.tokens import Profile
 from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import MemoryZonefiles
 from bnslab.http import AsgiClient, HttpClient, LoopbackServer, Response

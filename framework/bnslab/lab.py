@@ -143,6 +143,12 @@ class Lab(Operations, DataPlane):
         for check in self.checks:
             check.at_end(self)
 
+    def close(self) -> None:
+        """Forget everything, and stop what serves."""
+        if self._gaia is not None:
+            self._gaia.close()
+        self.node.close()
+
     # Wallets
 
     def wallet(

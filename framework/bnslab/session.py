@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from bns.bitcoin.block import read_transactions
 from bns.errors import InvalidInput
 from bnslab import fixtures
 from bnslab.bitcoind import PortPool, RunDirectory, sweep
@@ -20,6 +19,7 @@ from bnslab.checks import make_checks
 from bnslab.errors import LabError
 from bnslab.lab import Lab
 from bnslab.nodes.inprocess import InProcessNode
+from bnslab.recording import record
 from bnslab.reporting import LAB_KEY, PASSED_KEY
 from bnslab.rules import MARK, scenario_params
 
@@ -111,7 +111,7 @@ class Scenario:
             self._chain.discard()
             raise
         finally:
-            lab.node.close()
+            lab.close()
 
     def _params(self) -> Params:
         mark = self._item.get_closest_marker(MARK)
@@ -133,17 +133,7 @@ class Scenario:
         return None
 
     def _write_fixture(self, lab: Lab) -> None:
-        blocks = [
-            fixtures.BlockEntry(block.tip.height, block.tip.hash, block.raw.hex())
-            for block in lab.chain.blocks_from(lab.params.first_block)
-        ]
-        raw_base = lab.base.blocks
-        spent = {txin.txid for b in blocks for tx in read_transactions(bytes.fromhex(b.raw)) for txin in tx.inputs}
-        coinbases = (read_transactions(block.raw)[0] for block in raw_base)
-        prevouts = [coinbase for coinbase in coinbases if coinbase.txid_bytes in spent]
-        fixture = fixtures.make(
-            self.identity, lab.params, blocks, prevouts, lab.receipts, lab.node.offchain, lab.published
-        )
+        fixture = record(lab)
         if _differs(self.fixture_path, fixture):
             fixtures.save(self.fixture_path, fixture)
 

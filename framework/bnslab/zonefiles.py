@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bns.errors import InvalidInput
 from bns.zonefiles.store import zonefile_hash
@@ -19,6 +19,7 @@ from bnslab.transactions import require_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bnslab.gaia import Gaia
     from bnslab.nodes.inprocess import InProcessNode
     from bnslab.wallets import Wallet
 
@@ -29,6 +30,7 @@ class DataPlane(ABC):
     node: InProcessNode
     published: list[ZonefileEntry]
     """Every zone file that the node was handed, in order."""
+    _gaia: Gaia | None = None
     order_dependent: set[str]
     """Subdomains whose live index has to differ from a rebuilt one."""
 
@@ -40,6 +42,16 @@ class DataPlane(ABC):
     @abstractmethod
     def _wallet(self, wallet: Wallet | str) -> Wallet:
         """The wallet meant by a wallet or its name."""
+
+    @property
+    def gaia(self) -> Gaia:
+        """A store of profiles on the web of the node; it is opened when it is first asked for."""
+        if self._gaia is None:
+            from bnslab.gaia import HOST, Gaia  # with a server, which few scenarios need
+
+            self._gaia = Gaia()
+            self.node.hosts[HOST] = self._gaia.address
+        return self._gaia
 
     def zonefile(
         self,
@@ -103,8 +115,8 @@ class DataPlane(ABC):
     def expect_order_dependent(self, *subdomains: str) -> None:
         """Have the check of subdomains expect that the order in which zone files came shows in these.
 
-        Where several domains carry the records of a subdomain, and zone files come out of the order of the chain, the
-        live index can accept other records than a rebuilt one (spec 04 section 5.6).
+        Where zone files come out of the order of the chain, or again, the live index can accept other records than a
+        rebuilt one (spec 04 sections 5.4 and 5.6).
         """
         self.order_dependent.update(subdomains)
 
@@ -112,3 +124,9 @@ class DataPlane(ABC):
         """What the node knows of a subdomain (label.name.namespace); None if none of its records is accepted."""
         record = self.node.offchain.subdomains.record(subdomain)
         return None if record is None else SubdomainInfo(record)
+
+    def profile(self, name: str) -> dict[str, Any] | None:
+        """What the owner of a name or subdomain says in the profile that its zone file leads to; None if nothing."""
+        response = self.node.get(f"/v1/users/{name}")
+        claim: dict[str, Any] = response.json()
+        return claim if response.status == 200 else None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from bns.bitcoin.block import read_transactions
 from bnslab.chain import MemoryBackend, base_chain
 from bnslab.checks import make_checks
-from bnslab.fixtures import BlockEntry, make
 from bnslab.lab import Lab
 from bnslab.nodes.inprocess import InProcessNode
 from bnslab.rules import scenario_params
@@ -49,9 +48,9 @@ class Labs:
         return lab
 
     def close(self) -> None:
-        """Close the nodes."""
+        """Close them."""
         for lab in self._made:
-            lab.node.close()
+            lab.close()
 
 
 def transactions_of(lab: Lab, height: int) -> list[Transaction]:
@@ -64,10 +63,3 @@ def transaction_of(lab: Lab, sent: Sent) -> Transaction:
     """The transaction of a mined operation."""
     (found,) = (each for each in transactions_of(lab, sent.height) if each.txid == sent.txid)
     return found
-
-
-def record(lab: Lab) -> Fixture:
-    """The fixture of what a lab did."""
-    blocks = [BlockEntry(b.tip.height, b.tip.hash, b.raw.hex()) for b in lab.chain.blocks_from(FIRST_BLOCK)]
-    coinbases = [read_transactions(block.raw)[0] for block in lab.base.blocks]
-    return make(lab.identity, lab.params, blocks, coinbases, lab.receipts, lab.node.offchain, lab.published)

@@ -13,6 +13,7 @@ from bns.operations.records import Preorder
 from bnslab import Reason
 from bnslab.checks import CHECKS, make_checks
 from bnslab.errors import CheckFailed
+from bnslab.recording import record
 from tests.defects import (
     Failing,
     Rewriting,
@@ -24,7 +25,7 @@ from tests.defects import (
     receipt_changed,
     row_changed,
 )
-from tests.labs import FIRST_BLOCK, record
+from tests.labs import FIRST_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

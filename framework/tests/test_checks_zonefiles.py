@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from bnslab.errors import CheckFailed
+from bnslab.recording import record
 from tests.defects import Failing, answer_changed, examine, row_changed, rpc_changed
-from tests.labs import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from bns.errors import InvalidInput
 from bnslab import Reason, cli
 from bnslab.consume import PARTS, consume, find_fixtures
 from bnslab.fixtures import save
-from tests.labs import record
+from bnslab.recording import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ import pytest
 
 from bnslab import Reason
 from bnslab.fixtures import CorruptFixture, load, save
-from tests.labs import FIRST_BLOCK, record
+from bnslab.recording import record
+from tests.labs import FIRST_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

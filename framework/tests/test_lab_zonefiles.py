@@ -12,7 +12,7 @@ from bnslab.commands.replay import indexed
 from bnslab.consume import Difference, compare
 from bnslab.errors import CheckFailed
 from bnslab.fixtures import load, save
-from tests.labs import record
+from bnslab.recording import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,3 +189,39 @@ def test_without_zonefiles_a_fixture_says_nothing_of_them(lab: Lab) -> None:
     assert fixture.expected is not None
     assert (fixture.zonefiles, bytes(fixture.expected.subdomains)) == ([], b"")
     assert fixture.expected.atlas_zonefile_inventory is None
+
+
+# Profiles
+
+
+def test_a_profile_from_the_store_of_the_lab(lab: Lab) -> None:
+    bob, carol = lab.wallet("bob"), lab.wallet("carol")
+    bar = lab.subdomain("bar.foo.test", owner=carol, uri=lab.gaia.profile(carol, {"name": "Carol"}))
+    zonefile = lab.zonefile("foo.test", bar, uri=lab.gaia.profile(bob, {"name": "Bob"}))
+    publish(lab, "foo.test", zonefile)
+    assert lab.profile("foo.test") == {"name": "Bob"}
+    assert lab.profile("bar.foo.test") == {"name": "Carol"}
+    did = lab.node.rpc("get_name_DID", "bar.foo.test")["did"]
+    document = lab.node.get(f"/v1/dids/{did}").json()
+    assert document["public_key"] == carol.keys[0].public_key.hex()
+    assert document["document"]["publicKey"][0]["id"] == did
+    lab.gaia.profile(bob, {"name": "Robert"})
+    assert lab.profile("foo.test") == {"name": "Robert"}
+    lab.gaia.store(f"hub/{bob.address}/profile.json", b"nonsense")
+    assert lab.profile("foo.test") is None
+
+
+def test_nobody_else_signs_a_profile_and_nothing_else_is_on_the_web(lab: Lab) -> None:
+    thief = lab.gaia.profile(lab.wallet("carol"), {"name": "Bob"})
+    for uri in (thief, "http://example.com/profile.json", thief.replace("profile.json", "other.json")):
+        publish(lab, "foo.test", lab.zonefile("foo.test", uri=uri))
+        assert lab.profile("foo.test") is None
+
+
+def test_zonefiles_that_name_the_store_are_always_the_same(make_lab: Labs) -> None:
+    labs = make_lab(), make_lab()
+    assert len({lab.gaia.address for lab in labs}) == 2
+    urls = {lab.gaia.profile(lab.wallet("bob"), {"name": "Bob"}) for lab in labs}
+    assert urls == {"http://gaia.localhost/hub/mvHj7sRP1FUooBaVDo6DU9khD31ui2EiPp/profile.json"}
+    with pytest.raises(InvalidInput, match="path in the profile store"):
+        labs[0].gaia.store("/etc", b"")

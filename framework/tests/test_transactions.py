@@ -11,9 +11,10 @@ from bns.bitcoin.transaction import TxOut
 from bns.errors import InvalidInput
 from bns.operations.prices import burn_address
 from bnslab import Reason
+from bnslab.recording import record
 from bnslab.transactions import CARRIED, MINER_FEE, Draft, PriceFunction, pay, require_hash, require_satoshis
 from bnslab.wallets import InsufficientFunds
-from tests.labs import FIRST_BLOCK, Labs, record, transaction_of
+from tests.labs import FIRST_BLOCK, Labs, transaction_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

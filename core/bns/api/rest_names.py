@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bns.api.records import NodeView
-    from bns.api.sources import Profile, Record
+    from bns.api.sources import Record
+    from bns.identity.tokens import Profile
 
 INVALID_NAME = "Invalid name or subdomain"
 MAX_PUSH = 1 << 20

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from bns.identity.tokens import Profile
     from bns.zonefiles.announcements import Announcement
 
 
@@ -69,13 +70,6 @@ class Subdomains(Protocol):
 
     def names(self, offset: int, count: int, /) -> list[str]:
         """Some of all subdomains, those without an accepted record too, ascending."""
-
-
-class Profile(NamedTuple):
-    """A signed profile: what it claims, and the public key (hex) that signed it."""
-
-    claim: Mapping[str, Any]
-    public_key: str
 
 
 class ProfileFetcher(Protocol):

@@ -37,6 +37,12 @@ def compress(public_key: bytes) -> bytes:
     return _point(public_key).format(compressed=True)
 
 
+def public_key_forms(public_key: bytes) -> tuple[bytes, bytes]:
+    """The 33-byte and the 65-byte form of a public key. Raises InvalidInput unless is_public_key."""
+    point = _point(public_key)
+    return point.format(compressed=True), point.format(compressed=False)
+
+
 def child_public_key(public_key: bytes, index: int) -> bytes:
     """The compressed keychain child of a public key; index 0 to 2**31 - 1. Spec 02 section 7.4. Raises InvalidInput."""
     point = _point(public_key)

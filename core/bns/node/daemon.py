@@ -13,6 +13,8 @@ from bns.api.rest import rest_app
 from bns.api.rpc import rpc_app
 from bns.api.sources import Passes
 from bns.bitcoin.network import MAINNET
+from bns.identity.profiles import ProfileFinder
+from bns.identity.web import Web
 from bns.node.backups import Backups
 from bns.node.bitcoind import BitcoindSource
 from bns.node.errors import SourceError, SourceUnavailable
@@ -100,6 +102,7 @@ class Node:
             "test_mode": config.test_mode,
             "rpc_url": f"http://localhost:{config.node.rpc_port}",
             "lock": state.lock,
+            "profiles": ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
         }
         seen = view(state, offchain, **parts) if offchain else NodeView(state, zonefiles.get, **parts)
         services = [Service(rpc_app(seen, at_once=config.requests_at_once), rpc_socket)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 from bns.api.methods import call
@@ -16,14 +17,20 @@ from bns.zonefiles.store import MemoryZonefiles
 from bnslab.http import AsgiClient
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bns.engine import Receipt
+    from bns.identity.tokens import Profile
     from bns.params import Params
     from bnslab.http import Response
     from bnslab.outputs import Outputs
 
 
 class InProcessNode:
-    """An engine on a state in memory, its zone files and subdomains, and its REST interface."""
+    """An engine on a state in memory, its zone files and subdomains, and its interfaces.
+
+    hosts are all that it finds on the web: host names with IP address and port.
+    """
 
     name = "inprocess"
 
@@ -31,7 +38,8 @@ class InProcessNode:
         self.params = params
         self.state = State.memory(params)
         self.offchain = Offchain(self.state, MemoryZonefiles(), first_subdomain_block=params.first_block)
-        self.view = view(self.state, self.offchain)
+        self.view = view(self.state, self.offchain, profiles=self._find_profile)
+        self.hosts: dict[str, tuple[str, int]] = {}
         self._engine = Engine(params, self.state)
         self._outputs = outputs
         self._client = AsgiClient(rest_app(self.view))
@@ -54,6 +62,17 @@ class InProcessNode:
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
         return self._client.get(path)
+
+    def _find_profile(self, targets: Sequence[str], address: str) -> Profile | None:
+        from bns.identity.profiles import ProfileFinder  # with an HTTP client, which few scenarios need
+        from bns.identity.web import Web
+
+        return ProfileFinder(Web(allow_loopback=True, resolve=self._resolve))(targets, address)
+
+    def _resolve(self, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+        if host not in self.hosts:
+            raise socket.gaierror(socket.EAI_NONAME, f"no scenario knows the host {host}")
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", self.hosts[host])]
 
     def close(self) -> None:
         """Forget everything."""
