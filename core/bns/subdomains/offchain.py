@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bns.errors import InvalidInput
 from bns.subdomains.embedded import AllZonefiles
+from bns.subdomains.ordering import dictionary_order
 from bns.subdomains.queries import SubdomainQueries
 from bns.subdomains.records import read_records
 from bns.subdomains.table import Row, SubdomainTable
@@ -15,7 +16,7 @@ from bns.zonefiles.announcements import Announcements
 from bns.zonefiles.store import MAX_ZONEFILE_SIZE, zonefile_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bns.state.store import State
     from bns.subdomains.records import SubdomainRecord
@@ -174,8 +175,12 @@ class Offchain:
             for announcement in self.announced.by_hash(entry.zonefile_hash):
                 if announcement.block_height == entry.block_height:
                     first[announcement.name] = min(entry.block_height, first.get(announcement.name, height))
-        found = [announcement for name, start in first.items() for announcement in self.announced.of_name(name, start)]
-        for batch in _batches(self._read(sorted(found))):
+        by_subdomain: dict[str, list[_Carrier]] = {}
+        for name in dictionary_order(first):
+            of_name = _by_subdomain(self._read(self.announced.of_name(name, first[name])))
+            for subdomain in dictionary_order(of_name):
+                by_subdomain.setdefault(subdomain, []).extend(of_name[subdomain])
+        for batch in _batches(by_subdomain):
             self._settle(height, batch)
         self._table.dequeue(height, queue)
 
@@ -221,17 +226,21 @@ class _Carrier(NamedTuple):
     records: list[SubdomainRecord]
 
 
-def _batches(carriers: Sequence[_Carrier]) -> Iterator[list[_Carrier]]:
-    """What is settled together: for each subdomain in turn the zone files it is in, but none a second time."""
-    by_subdomain: dict[str, list[_Carrier]] = {}
+def _by_subdomain(carriers: Iterable[_Carrier]) -> dict[str, list[_Carrier]]:
+    found: dict[str, list[_Carrier]] = {}
     for carrier in carriers:
         for record in carrier.records:
-            by_subdomain.setdefault(record.name, []).append(carrier)
+            found.setdefault(record.name, []).append(carrier)
+    return found
+
+
+def _batches(by_subdomain: Mapping[str, Sequence[_Carrier]]) -> Iterator[list[_Carrier]]:
+    """What is settled together: for each subdomain in turn the zone files it is in, but none a second time."""
     done: set[str] = set()
-    for found in by_subdomain.values():
-        batch = [carrier for carrier in found if carrier.announcement.zonefile_hash not in done]
+    for subdomain in dictionary_order(by_subdomain):
+        batch = [each for each in by_subdomain[subdomain] if each.announcement.zonefile_hash not in done]
         if batch:
-            yield batch
+            yield sorted(batch, key=lambda carrier: carrier.announcement.block_height)
             done.update(carrier.announcement.zonefile_hash for carrier in batch)
 
 
