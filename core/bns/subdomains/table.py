@@ -24,7 +24,8 @@ _TABLES = (
         txid TEXT NOT NULL, missing TEXT NOT NULL, accepted INT NOT NULL, resolver TEXT, digest BLOB NOT NULL,
         PRIMARY KEY (fully_qualified_subdomain, parent_zonefile_index)
     ) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS subdomain_owner ON subdomain_records (owner, sequence)",
+    "CREATE INDEX IF NOT EXISTS subdomain_creations ON subdomain_records "
+    "(owner, sequence, parent_zonefile_index, zonefile_offset, accepted)",
     "CREATE INDEX IF NOT EXISTS subdomain_domain ON subdomain_records (domain, parent_zonefile_index)",
     "CREATE INDEX IF NOT EXISTS subdomain_resolver ON subdomain_records (domain, sequence, parent_zonefile_index) "
     "WHERE resolver <> ''",

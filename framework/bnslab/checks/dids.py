@@ -48,21 +48,25 @@ class Dids:
 
     def _compare_subdomains(self, lab: Lab) -> None:
         """Creations that nobody accepted count on the way back, and on that alone (spec 04 section 8.3)."""
+        rows = lab.node.offchain.subdomains.rows()
+        current: dict[str, dict[str, Any]] = {}
         accepted: Counter[str] = Counter()
         creations: dict[str, list[str]] = {}
-        for row in lab.node.offchain.subdomains.rows():
-            owner, name = row["owner"], row["fully_qualified_subdomain"]
-            if row["sequence"] != 0:
-                continue
+        for row in sorted(rows, key=lambda each: (each["sequence"], each["parent_zonefile_index"])):
+            if row["accepted"]:
+                values = row["fully_qualified_subdomain"], row["owner"], row["zonefile_hash"], row["txid"]
+                current[values[0]] = dict(zip(_MEMBERS, values, strict=True))
+        for owner, name, counts in [
+            (row["owner"], row["fully_qualified_subdomain"], row["accepted"]) for row in rows if row["sequence"] == 0
+        ]:
             creations.setdefault(owner, []).append(name)
-            if row["accepted"] and (did := subdomain_did(owner, accepted[owner])):
+            if counts and (did := subdomain_did(owner, accepted[owner])):
                 self._compare_did(lab, name, did)
-                accepted[owner] += 1
+            accepted[owner] += counts
         for owner, names in creations.items():
             for index, name in enumerate(names):
-                record = lab.node.rpc("get_name_record", name).get("record")
                 if did := subdomain_did(owner, index):
-                    self._compare(lab, did, record and {key: record[key] for key in _MEMBERS})
+                    self._compare(lab, did, current.get(name))
 
     def _compare(self, lab: Lab, did: str, expected: dict[str, Any] | None) -> None:
         answer = lab.node.rpc("get_DID_record", did)

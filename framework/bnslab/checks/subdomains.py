@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from bns.engine import Block, Engine
@@ -46,20 +47,20 @@ class Subdomains:
                 self._fail(lab, f"rebuilt index of {name}", "another than the live one", "the same")
         same = [[row for row in each if _name(row) not in lab.order_dependent] for each in (canonical, rows)]
         self._compare(lab, "subdomains of a rebuilt index", *same)
-        for name in dict.fromkeys(map(_name, rows)):
-            self._compare_record(lab, name, _of(name, rows))
-        for txid in dict.fromkeys(row["txid"] for row in rows):
-            self._compare_operations(lab, txid, [row for row in rows if row["txid"] == txid])
+        pending = _pending_domains(lab, rows)
+        for name, of_name in _grouped(rows, "fully_qualified_subdomain").items():
+            self._compare_record(lab, name, of_name, pending=name.partition(".")[2] in pending)
+        for txid, of_transaction in _grouped(rows, "txid").items():
+            self._compare_operations(lab, txid, of_transaction)
 
     def _compare(self, lab: Lab, what: str, expected: list[Row], actual: list[Row]) -> None:
-        for place in range(max(len(expected), len(actual))):
-            one, other = ([*rows, *[None] * place][place] for rows in (expected, actual))
+        for one, other in zip_longest(expected, actual):
             if one != other:
                 row = one or other or {}
                 subject = f"{what}: {_name(row)} in zone file {row['parent_zonefile_index']}"
                 self._fail(lab, subject, str(one), str(other))
 
-    def _compare_record(self, lab: Lab, name: str, rows: list[Row]) -> None:
+    def _compare_record(self, lab: Lab, name: str, rows: list[Row], *, pending: bool) -> None:
         """The record that holds now is the accepted one of the highest sequence."""
         accepted = [row for row in rows if row["accepted"]]
         answer = lab.node.rpc("get_name_record", name)
@@ -76,7 +77,7 @@ class Subdomains:
             "sequence": row["sequence"],
             "txid": row["txid"],
             "value_hash": row["zonefile_hash"],
-            "pending": _is_pending(lab, name.partition(".")[2]),
+            "pending": pending,
         }
         record = answer.get("record", answer)
         actual = {key: record.get(key) for key in expected}
@@ -115,13 +116,20 @@ def _follow(lab: Lab, state: State) -> Offchain:
     return offchain
 
 
-def _is_pending(lab: Lab, domain: str) -> bool:
-    """Whether a zone file of a domain is absent, other than those it declares lost (spec 04 section 6.3)."""
-    rows = [row for row in lab.node.offchain.subdomains.rows() if row["domain"] == domain]
-    newest = max(rows, key=lambda row: row["parent_zonefile_index"], default={"missing": ""})
-    declared = set(newest["missing"].split(","))
+def _pending_domains(lab: Lab, rows: list[Row]) -> set[str]:
+    """The names of which a zone file is absent that the newest one does not declare lost (spec 04 section 6.3)."""
+    declared: dict[str, list[str]] = {}
+    for row in rows:  # in the order of the chain
+        declared[row["domain"]] = row["missing"].split(",")
     indexed = enumerate(announcements(lab), start=1)
-    return any(each.name == domain and not each.present and str(index) not in declared for index, each in indexed)
+    return {each.name for index, each in indexed if not each.present and str(index) not in declared.get(each.name, ())}
+
+
+def _grouped(rows: list[Row], key: str) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return groups
 
 
 def _name(row: Row) -> str:
