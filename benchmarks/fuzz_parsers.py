@@ -1,4 +1,5 @@
-"""Random bytes and near-misses into the parsers of zone files, subdomain records and snapshots: no crash, bounded time.
+"""Random bytes and near-misses into the parsers of zone files, subdomain records, snapshots and profiles: no crash,
+bounded time.
 
 What is made up depends on the seed alone. Any exception but the parser's own ends the campaign with the input at fault.
 """
@@ -19,7 +20,7 @@ from bns.zonefiles.parse import parse
 from bns.zonefiles.schema import decode
 from bns.zonefiles.store import MAX_ZONEFILE_SIZE
 from bns.zonefiles.tokens import ZonefileError
-from bnslab.fuzz import snapshots
+from bnslab.fuzz import profiles, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,6 +125,7 @@ TARGETS = {
     "zonefile": Target(zonefile, MAKERS),
     "subdomain": Target(subdomain, MAKERS),
     "snapshot": Target(snapshots.read, snapshots.MAKERS),
+    "profile": Target(profiles.read, profiles.MAKERS),
 }
 
 

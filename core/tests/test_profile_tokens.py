@@ -65,6 +65,7 @@ BAD = {
     "four parts": TOKEN + b".AA",
     "an empty array": b"[]",
     "an array of something else": b"[5]",
+    "an array that is no text": b'[{"token": "\xff"}]',
     "an array that does not end": b'[{"token": "',
     "deep": b"[" * 100_000,
     "not base64": TOKEN.replace(b"e", b"!"),

@@ -61,7 +61,7 @@ def read_profile(body: bytes, address: str) -> Profile:
         try:
             stored = msgspec.json.decode(text, type=list[msgspec.Raw])
             text = msgspec.json.decode(stored[0], type=_Stored).token.encode() if stored else b""
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise BadToken(f"expected an array of tokens: {error}") from None
     return verify_token(text, address)
 
@@ -96,7 +96,7 @@ def sign_token(claim: Mapping[str, Any], key: PrivateKey) -> str:
 def _decoded(part: bytes, kind: type[_Part]) -> _Part:
     try:
         return msgspec.json.decode(_bytes(part), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadToken(f"expected JSON with the members of a profile token: {error}") from None
 
 
