@@ -46,6 +46,13 @@ SAMPLE = [
     "fuzz/wild_3",
     "fuzz/wild_4",
 ]
+SCENARIOS = [
+    "subdomains/test_branches/test_name_pre_regup_subdomain_reorg_deep_transfer",
+    "subdomains/test_arrival/test_name_pre_regup_subdomain_batch_dup_reindex",
+    "subdomains/test_transfers/test_name_pre_regup_subdomain_seq_xfer_reorg_pending_missing",
+    "dids/test_dids/test_name_pre_regup_ops_expire_reregup_dids",
+]
+"""A sample of those with zone files, subdomains and former lives of names."""
 SOON = 10.0
 
 
@@ -176,6 +183,13 @@ def test_it_says_what_it_said_and_the_core_agrees(name: str, node: ReferenceNode
     for table, rows in said["tables"].items():
         assert comparable(again["tables"][table]) == comparable(rows), table
     compare(msgspec.structs.replace(fixture, expected=indexed.expected), ("consensus", "tables"))
+
+
+@pytest.mark.foreign
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_it_agrees_with_the_fixtures_of_scenarios(name: str, node: ReferenceNode) -> None:
+    fixture = load(GOLDEN.parent / "scenarios" / f"{name}.json.gz")
+    compare(msgspec.structs.replace(fixture, expected=node.run(fixture)), ("consensus", "tables"))
 
 
 @pytest.mark.foreign
