@@ -137,7 +137,7 @@ def test_a_name_server_that_hangs_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "profile.json", "file:///etc/passwd", "ftp://x/y", "http://", "http://[::1", "http://x:99999/", "http://ü/",
+    ["", "profile.json", "file://localhost/etc/passwd", "ftp://x/y", "http://", "http://[::1", "http://x:99999/", "http://ü/",
      "http://x/\r\nHost: y", "gopher://127.0.0.1/"],
 )  # fmt: skip
 def test_what_is_no_url_of_the_web(url: str) -> None:
@@ -208,7 +208,7 @@ def test_a_redirect_is_checked_again() -> None:
             web = Web(allow_loopback=True, resolve=resolving("127.0.0.1", "10.0.0.1"))
             assert refused(url, web) == "expected inside.test to be on the internet, got 10.0.0.1"
         assert seen == []
-    with serving(answer(b"", "302 Found", "Location: file:///etc/passwd")) as (url, _):
+    with serving(answer(b"", "302 Found", "Location: file://localhost/etc/passwd")) as (url, _):
         assert "HTTP" in refused(url)
 
 
