@@ -271,9 +271,9 @@ def test_the_network_that_a_node_tells_of() -> None:
 # Arguments
 
 NAME = ["foo1.test", SUBDOMAIN]
-NO_NAMES = [None, 1, True, "", ".", "a", "a.", ".a", "A.a", "a.b.c.d", "a+b.c", "a" * 33 + ".test", "ö.test", "a.b\n"]
+NO_NAMES = [None, 1, True, "", ".", "a", "a.", ".a", "A.a", "a.b.c.d", "a+b.c", "a" * 33 + ".test", "a.b\n"]
 NO_INTEGERS = [None, True, 0.0, "0", -1, 2**31]
-NO_HEX40 = [None, "0" * 39, "0" * 41, "g" * 40, "0" * 39 + "\n", "\u0660" * 40]
+NO_HEX40 = [None, "0" * 39, "0" * 41, "g" * 40, "0" * 39 + "\n"]
 
 
 @pytest.mark.parametrize(

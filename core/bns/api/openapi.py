@@ -79,8 +79,9 @@ def _segment(kind: str) -> Json:
 
 def _responses(endpoint: Endpoint, schema_of: dict[str, Json]) -> Json:
     replies = {**endpoint.replies}
-    for status in (400, 404):
-        replies.setdefault(status, (Error,))
+    replies.setdefault(400, (Error,))
+    if "{" in endpoint.path:
+        replies.setdefault(404, (Error,))
     return {str(status): _response(status, shapes, schema_of) for status, shapes in sorted(replies.items())}
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import compile_path
 
 from bns.api.arguments import Failure
 from bns.api.limits import Limited
@@ -20,9 +22,8 @@ from bns.api.rest_names import MAX_PUSH
 from bns.api.routes import ENDPOINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from bns.api.records import NodeView
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 OPENAPI_PATH = "/v1/openapi.json"
 """Where the API describes itself; no client of the reference asks there."""
 
+_PATHS_REMEMBERED = 1024
 _PREFLIGHT = {
     **EVERYONE,
     "Access-Control-Allow-Methods": "GET, PUT, POST, DELETE",
@@ -45,11 +47,9 @@ def rest_app(node: NodeView, *, at_once: int = 1000) -> ASGIApp:
 
     Handlers suspend only to read a body, to fetch a profile or to ask the Bitcoin node.
     """
-    routes = [_route(node, endpoint) for endpoint in ENDPOINTS]
-    routes.append(Route(OPENAPI_PATH, _openapi, methods=["GET"]))
-    handlers: dict[Any, Any] = {404: _no_such_endpoint, 405: _no_such_endpoint, Exception: _server_error}
-    front = _Front(Starlette(routes=routes, exception_handlers=handlers))
-    return Limited(front, at_once, _turn_away)
+    routes = [_Route(each.method, compile_path(each.path)[0], _handler(node, each)) for each in ENDPOINTS]
+    routes.append(_Route("GET", re.compile(re.escape(OPENAPI_PATH)), _openapi))
+    return Limited(_Front(_Routed(routes)), at_once, _turn_away)
 
 
 class _Front:
@@ -79,17 +79,54 @@ def _normal_path(scope: Scope) -> str:
     return posixpath.normpath(path)
 
 
-def _route(node: NodeView, endpoint: Endpoint) -> Route:
-    async def get(request: Request) -> Response:
-        return await _reply(node, lambda: endpoint.function(node, request.scope["bns.query"], **request.path_params))
+_Parameters = Mapping[str, str]
+_Handler = Callable[[Request, _Parameters], Awaitable[Response]]
 
-    async def post(request: Request) -> Response:
+
+class _Route(NamedTuple):
+    method: str
+    path: re.Pattern[str]
+    handler: _Handler
+
+
+class _Routed:
+    """Hands a request to the first route that takes it. What was found for a path is remembered for a while."""
+
+    def __init__(self, routes: Sequence[_Route]) -> None:
+        self._routes = routes
+        self._find = lru_cache(_PATHS_REMEMBERED)(self._look)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._find(scope["method"], scope["path"])
+        if found is None:
+            response = error_reply(404, "No such endpoint")
+        else:
+            handler, parameters = found
+            try:
+                response = await handler(Request(scope, receive), parameters)
+            except Exception:
+                await bare_reply(500)(scope, receive, send)
+                raise  # to the log of the server
+        await response(scope, receive, send)
+
+    def _look(self, method: str, path: str) -> tuple[_Handler, _Parameters] | None:
+        for route in self._routes:
+            if route.method == method and (found := route.path.match(path)):
+                return route.handler, found.groupdict()
+        return None
+
+
+def _handler(node: NodeView, endpoint: Endpoint) -> _Handler:
+    async def get(request: Request, parameters: _Parameters) -> Response:
+        return await _reply(node, lambda: endpoint.function(node, request.scope["bns.query"], **parameters))
+
+    async def post(request: Request, _: _Parameters) -> Response:
         body = await _body(request)
         if body is None:
             return error_reply(400, "Invalid request")
         return await _reply(node, lambda: endpoint.function(node, request.headers.get("content-type", ""), body))
 
-    return Route(endpoint.path, post if endpoint.method == "POST" else get, methods=[endpoint.method])
+    return post if endpoint.method == "POST" else get
 
 
 async def _reply(node: NodeView, answer: Callable[[], Any]) -> Response:
@@ -112,16 +149,8 @@ async def _body(request: Request) -> bytes | None:
         return None
 
 
-async def _openapi(_: Request) -> Response:
+async def _openapi(_: Request, __: _Parameters) -> Response:
     return json_reply(document())
-
-
-async def _no_such_endpoint(_: Request, __: Exception) -> Response:
-    return error_reply(404, "No such endpoint")
-
-
-async def _server_error(_: Request, __: Exception) -> Response:
-    return bare_reply(500)
 
 
 async def _turn_away(send: Send) -> None:

@@ -50,6 +50,7 @@ _NAMESPACE = "/v1/namespaces/{namespace_id:segment40}"
 _CHAIN = "/v1/blockchains/{chain:segment40}"
 _INSIGHT = "/insight-api/addr/{address:segment40}"
 _LIST = list[str]
+_ERROR = (rest_schemas.Error,)
 
 ENDPOINTS = (
     _get(
@@ -90,9 +91,9 @@ ENDPOINTS = (
     _get(_CHAIN + "/consensus", rest_chain.consensus, rest_schemas.ConsensusHash),
     _get(_CHAIN + "/operations/{height:digits}", rest_chain.operations, list[schemas.AnyState]),
     _get(_CHAIN + "/names/{name:segment40}", rest_names.raw_record, schemas.NameRecord, schemas.SubdomainRecord),
-    _get(_INSIGHT + "/balance", rest_chain.balance, int),
-    _get(_INSIGHT + "/unconfirmedBalance", rest_chain.unconfirmed_balance, int),
-    _get(_INSIGHT + "/utxo", rest_chain.unspents, list[rest_schemas.Unspent]),
+    _get(_INSIGHT + "/balance", rest_chain.balance, int, s404=(), s502=_ERROR),
+    _get(_INSIGHT + "/unconfirmedBalance", rest_chain.unconfirmed_balance, int, s404=(), s502=_ERROR),
+    _get(_INSIGHT + "/utxo", rest_chain.unspents, list[rest_schemas.Unspent], s404=(), s502=_ERROR),
 )  # fmt: skip
 """All routes but the preflights; those that are asked most come first."""
 

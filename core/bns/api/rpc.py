@@ -76,6 +76,8 @@ def _parse(request: bytes) -> tuple[str, tuple[Any, ...]]:
     method = unmarshaller.getmethodname()
     if method is None:
         raise ValueError("expected a methodCall")
+    if not all(argument.isascii() for argument in arguments if isinstance(argument, str)):
+        raise ValueError("expected arguments in ASCII")
     return method, arguments
 
 

@@ -39,6 +39,7 @@ def base58check_encode(version: int, payload: bytes) -> str:
     return "1" * (len(data) - len(data.lstrip(b"\x00"))) + text
 
 
+@lru_cache(maxsize=8192)
 def base58check_decode(text: str) -> tuple[int, bytes]:
     """The version byte and payload of a base58check text. Raises InvalidInput for a bad letter, length or checksum."""
     number = 0
