@@ -24,11 +24,13 @@ SUITES = ("core/tests", "framework/tests", "scenarios")
 def command(everything: bool, workers: int | None, cache: Path | None, bitcoind: Path | None) -> int:
     """Run unit tests, golden files and scenarios.
 
-    Tests marked network, browser, container or foreign run with --all only. What was skipped is listed with its
+    An endpoint, a documented error or a method of the interfaces that no test reaches fails the run, too. Tests marked
+    network, browser, container or foreign run with --all only. What was skipped is listed with its
     reason. Without -n there is a worker for each core, up to 8. The exit status is that of pytest.
     """
     root = checkout()
     options = ["--rootdir", str(root), "-c", str(root / "pyproject.toml"), "-rs", "--hypothesis-profile", "ci"]
+    options += ["-p", "bnslab.commands._contract"]
     if not everything:
         options += ["-p", "bnslab.commands._optional"]
     options += worker_arguments(min(usable_cores(), MOST_WORKERS) if workers is None else workers)
