@@ -54,6 +54,7 @@ def version() -> None:
 @_expected_option
 @click.option("--no-api", is_flag=True, help="Do not run the REST server.")
 @click.option("--ready-fd", type=int, hidden=True)
+@click.option("--receipts-fd", type=int, hidden=True)
 @common_options
 @click.pass_obj
 def start(common: Common, /, foreground: bool, **given: Any) -> int:  # noqa: ANN401 - the options above

@@ -27,6 +27,10 @@ class NotMined(LabError):
     """Something was asked of an operation that is in no block yet."""
 
 
+class NotSaid(LabError):
+    """A scenario asks for a reason, and its node gives none."""
+
+
 class EmptyScenario(LabError):
     """A scenario ended without a single block."""
 

@@ -7,12 +7,15 @@ backend judge it, lets the node index it and runs the checks.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from bns.bitcoin.script import op_return
 from bns.errors import InvalidInput, Reason
 from bnslab.chain.base import BlockRefused
 from bnslab.chain.factory import BaseChain, BlockFactory
+from bnslab.exchange import RestExchange, RpcExchange
 from bnslab.operations import Operations
 from bnslab.outputs import Outputs
 from bnslab.sent import ACCEPTED, ANYTHING, Expected, NameInfo, Sent
@@ -23,7 +26,7 @@ from bnslab.wallets import Faucet, Ledger, Wallet, Wallets
 from bnslab.zonefiles import DataPlane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from bns.bitcoin.transaction import Transaction, TxOut
     from bns.engine import Receipt
@@ -31,8 +34,10 @@ if TYPE_CHECKING:
     from bns.params import Epoch, Params
     from bnslab.chain.base import ChainBackend
     from bnslab.checks.base import Check
+    from bnslab.exchange import Exchange
     from bnslab.fixtures import ZonefileEntry
-    from bnslab.nodes.inprocess import InProcessNode
+    from bnslab.http import Response
+    from bnslab.nodes import MakeNode
 
 _TOP_UP = 100_000_000
 
@@ -49,7 +54,7 @@ class Lab(Operations, DataPlane):
         params: Params,
         base: BaseChain,
         chain: ChainBackend,
-        make_node: Callable[[Params, Outputs], InProcessNode],
+        make_node: MakeNode,
         checks: Sequence[Check] = (),
     ) -> None:
         if params.first_block != base.height + 1:
@@ -64,6 +69,7 @@ class Lab(Operations, DataPlane):
         self.published: list[ZonefileEntry] = []
         self.order_dependent: set[str] = set()
         self.sent: dict[str, Sent] = {}
+        self.exchanges: list[Exchange] = []
         self._tip = chain.begin(identity)
         self._outputs = Outputs(base.coins)
         self.node = make_node(params, self._outputs)
@@ -134,6 +140,7 @@ class Lab(Operations, DataPlane):
         self.trace.block(receipt, self.sent)
         for check in self.checks:
             check.after_block(self, receipt)
+        self.exchanges.clear()
         return receipt
 
     def finish(self) -> None:
@@ -228,6 +235,20 @@ class Lab(Operations, DataPlane):
     def _queue(self, transaction: Transaction) -> None:
         self._ledger.apply(transaction, self.height + 1)
         self._pending.append(transaction)
+
+    # Asking
+
+    def get(self, path: str) -> Response:
+        """The node's REST answer to a GET; the next check of schemas looks at it too."""
+        response = self.node.get(path)
+        self.exchanges.append(RestExchange(path, response))
+        return response
+
+    def call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - any JSON value
+        """What the node answers an RPC call with, parsed; the next check of schemas looks at it too."""
+        text = self.node.call(method, arguments)
+        self.exchanges.append(RpcExchange(method, arguments, text))
+        return orjson.loads(text)
 
     # Looking
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bns.engine import Receipt
     from bns.operations.records import Namespace
     from bns.params import Epoch, Params
-    from bnslab.nodes.inprocess import InProcessNode
+    from bnslab.nodes import Node
     from bnslab.sent import Sent
     from bnslab.wallets import Wallet
 
@@ -33,7 +33,7 @@ class Operations(ABC):
     """The part of a Lab that builds operations; fees, hashes and recipients are right unless they are given."""
 
     params: Params
-    node: InProcessNode
+    node: Node
 
     @property
     @abstractmethod

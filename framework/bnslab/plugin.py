@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bnslab.chain.base import ChainBackend
     from bnslab.lab import Lab
+    from bnslab.nodes import MakeNode
     from bnslab.wallets import Wallet
 
 # pytest loads this module in every session of the environment: what is heavy is imported when a scenario runs
@@ -24,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--chain",
         choices=("bitcoind", "kernel", "memory"),
         help="What judges the blocks (default: bitcoind, or kernel where no bitcoind can be had).",
+    )
+    group.addoption(
+        "--node",
+        choices=("inprocess", "process", "reference"),
+        default="inprocess",
+        help="What indexes them: the core in this process (default) or its own, or the historical node.",
     )
     group.addoption("--bitcoind", type=Path, metavar="FILE", help="The bitcoind to use.")
     group.addoption("--lab-cache", type=Path, metavar="DIR", help="Directory for installed programs and runs.")
@@ -53,6 +60,15 @@ def lab_chain(request: pytest.FixtureRequest) -> Iterator[ChainBackend]:
         yield chain
 
 
+@pytest.fixture(scope="session")
+def lab_nodes(request: pytest.FixtureRequest, lab_chain: ChainBackend) -> Iterator[MakeNode]:
+    """Makes the nodes of this worker's scenarios."""
+    from bnslab.session import open_driver
+
+    with open_driver(request.config, lab_chain) as make:
+        yield make
+
+
 @pytest.fixture
 def epoch() -> int | None:
     """The epoch of the scenario, unless an `epochs` mark says more; each_epoch overrides it."""
@@ -60,11 +76,13 @@ def epoch() -> int | None:
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest, lab_chain: ChainBackend, epoch: int | None) -> Iterator[Lab]:
+def lab(
+    request: pytest.FixtureRequest, lab_chain: ChainBackend, lab_nodes: MakeNode, epoch: int | None
+) -> Iterator[Lab]:
     """A private chain at the tip of its base, a node, and the checks. The scenario ends with the checks of the end."""
     from bnslab.session import Scenario
 
-    scenario = Scenario(request, lab_chain, epoch)
+    scenario = Scenario(request, lab_chain, lab_nodes, epoch)
     yield scenario.open()
     scenario.close()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bns.errors import BnsError
-from bnslab.errors import LabError
+from bnslab.errors import LabError, NotSaid
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,12 +31,23 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what the node was, unless it is the usual one."""
+        from bnslab.nodes.choice import REMARKS
+
+        name = self._config.getoption("--node")
+        if name in REMARKS:
+            terminalreporter.write_line(f"node: {name}: {REMARKS[name]}")
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[Any]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Replace the traceback of an error made on purpose by what a scenario's author needs."""
         report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, NotSaid):
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), (item.location[1] or 0) + 1, f"Skipped: {call.excinfo.value}")
         if call.when != "teardown":
             item.stash[PASSED_KEY] = call.when == "call" and call.excinfo is None
         lab = item.stash.get(LAB_KEY, None)
@@ -65,6 +76,7 @@ class Reporting:
         chain = option("--chain") if lab is None else lab.chain.name
         words = ["./lab" if (self._config.rootpath / "lab").is_file() else "bnslab", "run", item.nodeid]
         words += ["--chain", chain] if chain else []
+        words += ["--node", option("--node")] if option("--node") != "inprocess" else []
         if chain == "bitcoind":
             words += _where(option("--bitcoind"), option("--lab-cache"))
         passed = [f"--lab-skip-check={name}" for name in option("--lab-skip-check")]

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from bns.errors import InvalidInput, Reason
-from bnslab.errors import NotMined
+from bnslab.errors import NotMined, NotSaid
+from bnslab.nodes.told import Unsaid
 
 if TYPE_CHECKING:
     from bns.engine import Receipt
@@ -38,7 +39,7 @@ class Sent:
         self.height = height
         self.expected = expected
         self.detail = ""
-        self._reason: Reason | None = None
+        self._reason: Reason | Unsaid | None = None
         self._record: Record | None = None
         self._settled = False
 
@@ -58,11 +59,34 @@ class Sent:
     @property
     def accepted(self) -> bool:
         """Whether the node accepted it; NotMined while it is pending."""
-        return self.reason is None
+        return self._outcome is None
 
     @property
     def reason(self) -> Reason | None:
-        """Why the node rejected it, None if it did not; NotMined while it is pending."""
+        """Why the node rejected it, None if it did not; NotMined while it is pending.
+
+        Where the node does not say why, it is the reason that the scenario expects; NotSaid if it expects none.
+        """
+        outcome = self._outcome
+        if not isinstance(outcome, Unsaid):
+            return outcome
+        if isinstance(self.expected, Reason):
+            return self.expected
+        raise NotSaid(f"{self}: {outcome.value}")
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the node's verdict is the expected one, as far as it says; NotMined while it is pending."""
+        match self.expected:
+            case Verdict.ANYTHING:
+                return True
+            case Verdict.ACCEPTED:
+                return self.accepted
+            case reason:
+                return self._outcome in (reason, Unsaid.UNSAID)
+
+    @property
+    def _outcome(self) -> Reason | Unsaid | None:
         if not self._settled:
             raise NotMined(f"{self}: mine a block first")
         return self._reason

@@ -18,19 +18,21 @@ from bnslab.chain.factory import base_chain
 from bnslab.checks import make_checks
 from bnslab.errors import LabError
 from bnslab.lab import Lab
-from bnslab.nodes.inprocess import InProcessNode
+from bnslab.nodes.choice import open_nodes
 from bnslab.recording import record
 from bnslab.reporting import LAB_KEY, PASSED_KEY
 from bnslab.rules import MARK, scenario_params
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import pytest
 
     from bns.params import Params
     from bnslab.chain.base import ChainBackend
     from bnslab.fixtures import Fixture
+    from bnslab.nodes import MakeNode
 
 
 def cache_of(config: pytest.Config) -> Path:
@@ -61,6 +63,12 @@ def open_chain(config: pytest.Config) -> Iterator[ChainBackend]:
             chain.close()
 
 
+def open_driver(config: pytest.Config, chain: ChainBackend) -> AbstractContextManager[MakeNode]:
+    """What makes the nodes of this process's scenarios: --node."""
+    worker, cache = _worker_index(config), cache_of(config)
+    return open_nodes(config.getoption("--node"), chain, cache=cache, worker=worker, report=_reporter(config))
+
+
 def _worker_index(config: pytest.Config) -> int:
     name: str = getattr(config, "workerinput", {}).get("workerid", "gw0")
     return int(name.removeprefix("gw"))
@@ -79,10 +87,11 @@ def _reporter(config: pytest.Config) -> Callable[[str], None]:
 class Scenario:
     """One run of one test function: its lab, its fixture, its end."""
 
-    def __init__(self, request: pytest.FixtureRequest, chain: ChainBackend, epoch: int | None) -> None:
+    def __init__(self, request: pytest.FixtureRequest, chain: ChainBackend, nodes: MakeNode, epoch: int | None) -> None:
         self._config = request.config
         self._item: pytest.Item = request.node
         self._chain = chain
+        self._nodes = nodes
         self._epoch = epoch
         self.identity = scenario_identity(self._item.nodeid)
         self.fixture_path = fixture_path(self._config, self.identity)
@@ -92,7 +101,7 @@ class Scenario:
         """Start at the base chain."""
         skipped = self._config.getoption("--lab-skip-check")
         checks = make_checks(self._stored_fixture(), skipped)
-        self._lab = Lab(self.identity, self._params(), base_chain(), self._chain, InProcessNode, checks)
+        self._lab = Lab(self.identity, self._params(), base_chain(), self._chain, self._nodes, checks)
         self._item.stash[LAB_KEY] = self._lab
         return self._lab
 
@@ -124,6 +133,8 @@ class Scenario:
         return scenario_params(base_chain().height + 1, numbers, options)
 
     def _stored_fixture(self) -> Fixture | None:
+        if self._config.getoption("--fill-update") and self._config.getoption("--node") == "reference":
+            raise InvalidInput("--node", "reference", "a node that says why it rejects, to record fixtures from")
         if self._config.getoption("--fill-update"):
             return None
         if self.fixture_path.exists():

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bnslab.gaia import Gaia
-    from bnslab.nodes.inprocess import InProcessNode
+    from bnslab.nodes import Node
     from bnslab.wallets import Wallet
 
 
 class DataPlane(ABC):
     """The part of a Lab that makes zone files and hands them to the node. A zone file is bytes."""
 
-    node: InProcessNode
+    node: Node
     published: list[ZonefileEntry]
     """Every zone file that the node was handed, in order."""
     _gaia: Gaia | None = None
@@ -50,7 +50,7 @@ class DataPlane(ABC):
             from bnslab.gaia import HOST, Gaia  # with a server, which few scenarios need
 
             self._gaia = Gaia()
-            self.node.hosts[HOST] = self._gaia.address
+            self.node.add_host(HOST, self._gaia.address)
         return self._gaia
 
     def zonefile(

@@ -16,7 +16,7 @@ from bnslab.http import AsgiClient
 from bnslab.nodes.inprocess import InProcessNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from starlette.types import Receive, Scope, Send
 
@@ -116,9 +116,9 @@ def rpc_changed(method: str, change: Callable[[dict[str, Any]], dict[str, Any]])
     """A node that answers one method of its XML-RPC interface with something else."""
 
     class Altered(InProcessNode):
-        def rpc(self, method_: str, *arguments: Any) -> dict[str, Any]:
-            answer = super().rpc(method_, *arguments)
-            return change(answer) if method_ == method else answer
+        def call(self, method_: str, arguments: Sequence[Any]) -> str:
+            text = super().call(method_, arguments)
+            return msgspec.json.encode(change(msgspec.json.decode(text))).decode() if method_ == method else text
 
     return Altered
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bns.bitcoin.transaction import Transaction
     from bnslab.chain.base import ChainBackend
     from bnslab.fixtures import Fixture
+    from bnslab.nodes import MakeNode
     from bnslab.sent import Sent
 
 FIRST_BLOCK = base_chain().height + 1
@@ -33,7 +34,7 @@ class Labs:
         *epochs: int,
         identity: str = "a scenario",
         chain: ChainBackend | None = None,
-        node: type[InProcessNode] = InProcessNode,
+        node: MakeNode = InProcessNode,
         fixture: Fixture | None = None,
         skip: Collection[str] = (),
         **rules: Any,

@@ -201,7 +201,7 @@ def test_a_profile_from_the_store_of_the_lab(lab: Lab) -> None:
     publish(lab, "foo.test", zonefile)
     assert lab.profile("foo.test") == {"name": "Bob"}
     assert lab.profile("bar.foo.test") == {"name": "Carol"}
-    did = lab.node.rpc("get_name_DID", "bar.foo.test")["did"]
+    did = lab.call("get_name_DID", "bar.foo.test")["did"]
     document = lab.node.get(f"/v1/dids/{did}").json()
     assert document["public_key"] == carol.keys[0].public_key.hex()
     assert document["document"]["publicKey"][0]["id"] == did

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bnslab.checks import CHECKS
 from bnslab.fixtures import load
 from bnslab.session import scenario_identity
 from tests.projects import ROOT
@@ -150,7 +151,7 @@ def test_a_check_is_switched_off_by_name(project: Project) -> None:
     outcome = project.run("tests", "--chain", "memory", "--lab-skip-check", "rest", "--lab-skip-check", "magic")
     assert outcome.counts == {"error": 1}
     assert outcome.told("test_wrong")[0] == (
-        "InvalidInput: check to skip: expected one of expectations, invariants, rest, golden, reindex, got 'magic'"
+        f"InvalidInput: check to skip: expected one of {', '.join(CHECKS)}, got 'magic'"
     )
 
 

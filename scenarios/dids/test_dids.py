@@ -18,14 +18,14 @@ def register(lab, hashes, same_block=False):
 
 
 def record_of(lab, did):
-    return lab.node.rpc("get_DID_record", did).get("record")
+    return lab.call("get_DID_record", did).get("record")
 
 
 def dids_of(lab, first):
     """The identifiers that w3 has, one for each name from a number on; each leads to its name and back."""
     dids = [f"did:stack:v0:{lab.wallet('w3').address}-{first + place}" for place in range(len(NAMES))]
     for name, did in zip(NAMES, dids, strict=True):
-        assert lab.node.rpc("get_name_DID", name)["did"] == did
+        assert lab.call("get_name_DID", name)["did"] == did
         assert record_of(lab, did)["name"] == name
         assert record_of(lab, did)["value_hash"] == lab.name(name).value_hash
     return dids

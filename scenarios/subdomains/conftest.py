@@ -95,7 +95,7 @@ class Rounds:
     def history(self, *keys):
         """Assert that the accepted records of each subdomain are those of these rounds."""
         for name in DOMAINS:
-            answer = self.lab.node.rpc("get_name_blockchain_record", f"bar.{name}")
+            answer = self.lab.call("get_name_blockchain_record", f"bar.{name}")
             found = [entry for entries in answer["record"]["history"].values() for entry in entries]
             wanted = [self.records[key][name][0] for key in keys]
             assert [(entry["address"], entry["sequence"]) for entry in found] == [

@@ -28,7 +28,7 @@ ARRIVALS = {
 def test_arrival(rounds, carrier, script):
     rounds.open(others=() if carrier == OWN else OTHERS)
     play(rounds, carrier, script)
-    assert rounds.lab.node.rpc("get_num_subdomains")["count"] == 3
+    assert rounds.lab.call("get_num_subdomains")["count"] == 3
     assert rounds.lab.node.get("/v1/subdomains?page=0").json() == ["bar.foo1.test", "bar.foo2.test", "bar.foo3.test"]
 
 
@@ -51,13 +51,13 @@ def play(rounds, carrier, script, times=1):
 def test_name_pre_regup_subdomain_batch_dup(rounds):
     rounds.open()
     play(rounds, OWN, "1 2 3 +0 +1 +2 +3 / =3", times=2)
-    assert rounds.lab.node.rpc("get_num_subdomains")["count"] == 3
+    assert rounds.lab.call("get_num_subdomains")["count"] == 3
 
 
 def test_name_pre_regup_subdomain_sequence_bigzonefile_indep(many_rounds):
     many_rounds.open(others=OTHERS)
     play(many_rounds, OTHER, "+0 1 +1 2 +2 3 +3 / =3")
-    assert many_rounds.lab.node.rpc("get_num_subdomains")["count"] == 300
+    assert many_rounds.lab.call("get_num_subdomains")["count"] == 300
 
 
 def test_name_pre_regup_subdomain_big(lab):
@@ -71,7 +71,7 @@ def test_name_pre_regup_subdomain_big(lab):
     lab.mine()
     lab.publish(*zonefiles)
     lab.mine()
-    assert lab.node.rpc("get_num_subdomains")["count"] == 2000
+    assert lab.call("get_num_subdomains")["count"] == 2000
     assert all(lab.resolve(draft.name).holds(draft) for draft in drafts)
 
 
@@ -95,7 +95,7 @@ def test_name_pre_regup_subdomain_batch_dup_reindex(rounds):
     rounds.put(2)
     rounds.lab.mine()
     rounds.current(2)
-    assert rounds.lab.node.rpc("get_num_subdomains")["count"] == 3
+    assert rounds.lab.call("get_num_subdomains")["count"] == 3
 
 
 def test_name_pre_regup_subdomain_alreadycached(rounds):

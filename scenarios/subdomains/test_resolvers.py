@@ -10,7 +10,7 @@ DOMAINS = ("foo1.test", "foo2.test", "foo3.test")
 
 
 def resolver_of(lab, name):
-    return lab.node.rpc("get_name_record", name)["record"].get("resolver")
+    return lab.call("get_name_record", name)["record"].get("resolver")
 
 
 def test_name_pre_regup_subdomain_resolver(rounds):
@@ -80,7 +80,7 @@ def look_up(lab, first, draft):
     assert lab.profile(draft.name) == {"name": f"new {domain}"}
     assert lab.profile(domain) == {"name": "the owner of the names"}
     assert draft.name in lab.node.get(f"/v1/addresses/bitcoin/{draft.owner.address}").json()["names"]
-    assert lab.node.rpc("get_subdomains_owned_by_address", draft.owner.address)["subdomains"] == [draft.name]
+    assert lab.call("get_subdomains_owned_by_address", draft.owner.address)["subdomains"] == [draft.name]
     history = lab.node.get(f"/v1/names/{draft.name}/history").json()
     assert [entry["sequence"] for entries in history.values() for entry in entries] == [0, 1]
     for record in (first, draft):
@@ -149,7 +149,7 @@ def test_subdomain_registrar_list_subdomains(lab):
         found = lab.resolve(draft.name)
         assert found.holds(draft)
         assert (found.sequence, found.address) == (0, draft.owner.address)
-    assert lab.node.rpc("get_all_subdomains", 1, 3)["names"] == names[1:4]
+    assert lab.call("get_all_subdomains", 1, 3)["names"] == names[1:4]
 
 
 def test_subdomain_registrar_redirect_test(lab):

@@ -28,7 +28,7 @@ def test_name_pre_reg_up_nonstandard_zonefile(lab, alice, bob, zonefile):
     lab.publish(zonefile)
     assert lab.node.get("/v1/names/foo.test/zonefile?raw=1").body == zonefile
     assert lab.node.get(f"/v1/zonefiles/{zonefile_hash(zonefile)}").body == zonefile
-    found = lab.node.rpc("get_zonefiles", [zonefile_hash(zonefile)])["zonefiles"]
+    found = lab.call("get_zonefiles", [zonefile_hash(zonefile)])["zonefiles"]
     assert base64.b64decode(found[zonefile_hash(zonefile)]) == zonefile
 
 
@@ -114,7 +114,7 @@ def test_blockstackd_100_big_zonefiles(lab, alice, bob):
         lab.mine()
         lab.publish(*zonefiles)
         hashes += map(zonefile_hash, zonefiles)
-        found = lab.node.rpc("get_zonefiles", hashes)["zonefiles"]
+        found = lab.call("get_zonefiles", hashes)["zonefiles"]
         assert sorted(found) == sorted(hashes)
     assert all(base64.b64decode(found[hash_]) == longest(number) for number, hash_ in enumerate(hashes))
 
@@ -129,5 +129,5 @@ def test_blockstackd_big_request(lab, alice, bob):
         lab.update("foo.test", by=bob, zonefile=data)
         lab.mine()
         lab.publish(data, saved=len(data) <= LONGEST)
-    answer = lab.node.rpc("get_zonefiles", [zonefile_hash(data) for data in (*fitting, too_long)])
+    answer = lab.call("get_zonefiles", [zonefile_hash(data) for data in (*fitting, too_long)])
     assert sorted(answer["zonefiles"]) == sorted(map(zonefile_hash, fitting))

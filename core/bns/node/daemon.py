@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from bns.engine import Receipt
     from bns.node.config import Config
 
 DATABASE = "blockstack-server.db"
@@ -58,17 +59,24 @@ class Node:
     """A node that answers requests and follows the chain between start and stop.
 
     serve_api is whether the REST server runs too. ended is called, in another thread, when the main loop has come to
-    its end, be it asked to or not; failure is then what it failed with.
+    its end, be it asked to or not; failure is then what it failed with. tell is that of the Follower.
     """
 
     def __init__(
-        self, config: Config, *, serve_api: bool, expected: Mapping[int, str], ended: Callable[[], None]
+        self,
+        config: Config,
+        *,
+        serve_api: bool,
+        expected: Mapping[int, str],
+        ended: Callable[[], None],
+        tell: Callable[[Receipt], None] | None = None,
     ) -> None:
         self.config = config
         self.failure: BaseException | None = None
         self._serve_api = serve_api
         self._expected = expected
         self._ended = ended
+        self._tell = tell
         self._closing = ExitStack()
 
     def start(self) -> None:
@@ -130,6 +138,7 @@ class Node:
         except SourceUnavailable as error:
             log.warning("%s; waiting for it", error)
         patient = _client(config, config.poll_seconds + _LONG_POLL_MARGIN)
+        follower.tell = self._tell
         follower.watch = TipWatch(patient, config.poll_seconds, follower.wake)
         opened.callback(follower.watch.close)
         return follower
@@ -147,13 +156,20 @@ class Node:
         self._closing.close()
 
 
-def run(config: Config, *, serve_api: bool, expected: Mapping[int, str], ready: Callable[[], None]) -> None:
+def run(
+    config: Config,
+    *,
+    serve_api: bool,
+    expected: Mapping[int, str],
+    ready: Callable[[], None],
+    tell: Callable[[Receipt], None] | None = None,
+) -> None:
     """Run a node in the main thread until SIGTERM, SIGINT or SIGQUIT; ready is called once it answers.
 
     Raises what Node.start raises, and what its main loop failed with.
     """
     with stop_requests() as requests:
-        node = Node(config, serve_api=serve_api, expected=expected, ended=requests.ask)
+        node = Node(config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell)
         node.start()
         try:
             ready()

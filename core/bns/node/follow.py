@@ -106,6 +106,7 @@ class TipWatch:
 class Follower:
     """Keeps a state where the chain is, until it is asked to stop.
 
+    tell is called for each block once requests are answered from it, with what it did.
     greet is called before the first look at the chain and raises a SourceError if the source is the wrong one.
     poll_seconds is the longest time between two looks, expected the consensus hashes that must come out, chance gives
     numbers from 0 to 1.
@@ -122,12 +123,14 @@ class Follower:
     expected: Mapping[int, str]
     chance: Callable[[], float] = random.random
     watch: TipWatch | None = None
+    tell: Callable[[Receipt], None] | None = None
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: bool = False
     _greeted: bool = False
     _target: int = 0
     _compared: int = 0
     _told: tuple[int, str | None] | None = None
+    _untold: list[Receipt] = field(default_factory=list)
 
     def wake(self) -> None:
         """Look at the chain now."""
@@ -173,7 +176,14 @@ class Follower:
             self._told = reached
         seen = summary.target + self.confirmations
         self.progress.end(seen)
+        self._tell()
         return seen
+
+    def _tell(self) -> None:
+        receipts, self._untold = self._untold, []
+        for receipt in receipts:
+            if self.tell is not None:
+                self.tell(receipt)
 
     def _catch_up(self) -> Summary:
         hooks = Hooks(within=self._within, progress=self._report, applied=self._applied, rolled_back=self._rolled_back)
@@ -212,6 +222,8 @@ class Follower:
 
     def _applied(self, receipt: Receipt) -> None:
         counts = len(receipt.accepted), len(receipt.rejected)
+        if self.tell is not None:
+            self._untold.append(receipt)
         log.debug("block %d: %d accepted, %d rejected, %s", receipt.height, *counts, receipt.consensus_hash)
 
     def _rolled_back(self, height: int) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bns.errors import BnsError
 from bns.node.expected import read_expected
 from bns.node.pidfile import FILE_NAME, PidFile
+from bns.node.receipts import ReceiptPipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,8 @@ READY = b"ready"
 class Orders:
     """A configuration, and what the command line says about this run.
 
-    ready_fd is a descriptor on which the daemon says that it is ready, or why it is not.
+    ready_fd is a descriptor on which the daemon says that it is ready, or why it is not; receipts_fd one on which
+    a node in the foreground tells of each block (bns.node.receipts).
     """
 
     config: Config
@@ -40,6 +42,7 @@ class Orders:
     expected_snapshots: Path | None = None
     no_api: bool = False
     ready_fd: int | None = None
+    receipts_fd: int | None = None
 
 
 def in_foreground(orders: Orders) -> None:
@@ -64,15 +67,19 @@ def _run(orders: Orders) -> None:
         config = replace(config, api=replace(config.api, api_port=orders.api_port))
     expected = read_expected(orders.expected_snapshots) if orders.expected_snapshots else {}
     serve_api = config.api.enabled and not orders.no_api
+    receipts = None if orders.receipts_fd is None else ReceiptPipe(orders.receipts_fd)
 
     def ready() -> None:
         log.info("the node is ready")
+        if receipts is not None:
+            receipts.begin()
         if orders.ready_fd is not None:
             os.chdir("/")  # whoever unmounts the directory it was started in shall be free to
             answer(orders.ready_fd, READY)
 
     with closing(PidFile(config.working_dir / FILE_NAME)):
-        daemon.run(config, serve_api=serve_api, expected=expected, ready=ready)
+        tell = receipts.write if receipts else None
+        daemon.run(config, serve_api=serve_api, expected=expected, ready=ready, tell=tell)
     log.info("the node has stopped")
 
 

@@ -1,7 +1,8 @@
 """Nothing outlives the harness: who belongs to a run directory, and how it is ended.
 
-A node belongs to a run directory when its command line holds `-datadir=<run directory>/...`. Run directories have
-random names that are never used twice, so such a process is ours beyond doubt, whatever became of its parent.
+A node belongs to a run directory when its command line holds `-datadir=<run directory>/...`, or the same after
+`--working-dir=` if it is one of the name system. Run directories have random names that are never used twice, so such
+a process is ours beyond doubt, whatever became of its parent.
 
 Three layers, each enough by itself:
 
@@ -49,23 +50,24 @@ def is_linux() -> bool:
 
 if sys.platform == "linux":
 
-    def _belongs(pid: int, mark: str) -> bool:
+    def _belongs(pid: int, marks: tuple[str, ...]) -> bool:
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return False
-        return any(word.startswith(mark.encode()) for word in words)
+        starts = tuple(mark.encode() for mark in marks)
+        return any(word.startswith(starts) for word in words)
 
-    def _owned(mark: str) -> list[int]:
+    def _owned(marks: tuple[str, ...]) -> list[int]:
         pids = [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit()]
-        return [pid for pid in pids if _belongs(pid, mark)]
+        return [pid for pid in pids if _belongs(pid, marks)]
 
-    def _end(pid: int, mark: str) -> None:
+    def _end(pid: int, marks: tuple[str, ...]) -> None:
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(pid)
             try:
                 # Asked again now that the handle holds on to this very process: the number may have changed hands.
-                if _belongs(pid, mark):
+                if _belongs(pid, marks):
                     signal.pidfd_send_signal(handle, signal.SIGKILL)
                     watch = select.poll()
                     watch.register(handle, select.POLLIN)
@@ -75,32 +77,36 @@ if sys.platform == "linux":
 
 else:
 
-    def _owned(mark: str) -> list[int]:
+    def _owned(marks: tuple[str, ...]) -> list[int]:
         listing = subprocess.run(["ps", "-axww", "-o", "pid=,command="], capture_output=True, text=True, check=True)
         lines = (line.strip().partition(" ") for line in listing.stdout.splitlines())
-        return [int(pid) for pid, _, command in lines if f" {mark}" in command]
+        return [int(pid) for pid, _, command in lines if any(f" {mark}" in command for mark in marks)]
 
-    def _end(pid: int, mark: str) -> None:
+    def _end(pid: int, marks: tuple[str, ...]) -> None:
         queue = select.kqueue()
         with contextlib.closing(queue), contextlib.suppress(ProcessLookupError):
             watch = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
             queue.control([watch], 0, 0)
-            if pid in _owned(mark):
+            if pid in _owned(marks):
                 os.kill(pid, signal.SIGKILL)
                 queue.control(None, 1, _GONE_WITHIN)
 
 
 def owned(run_dir: Path) -> list[int]:
     """Process ids of the running nodes whose data lies below `run_dir`."""
-    return _owned(f"-datadir={run_dir}{os.sep}")
+    return _owned(_marks(run_dir))
+
+
+def _marks(run_dir: Path) -> tuple[str, ...]:
+    return tuple(f"{option}={run_dir}{os.sep}" for option in ("-datadir", "--working-dir"))
 
 
 def reap(run_dir: Path) -> list[int]:
     """Kill every node of `run_dir` and remove the directory; give back the process ids that were killed."""
-    mark = f"-datadir={run_dir}{os.sep}"
-    pids = _owned(mark)
+    marks = _marks(run_dir)
+    pids = _owned(marks)
     for pid in pids:
-        _end(pid, mark)
+        _end(pid, marks)
     shutil.rmtree(run_dir, ignore_errors=True)
     return pids
 

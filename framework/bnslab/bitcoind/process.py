@@ -37,12 +37,14 @@ class RegtestNode:
 
     The node announces itself: bitcoind's -startupnotify writes a word into a pipe once its RPC server works, and the
     kernel closes that pipe when the process ends. So waiting for either needs no knocking at the port, and an answer on
-    the port can only come from this process. `rpc` is a client for it, `rpc_port` its port on 127.0.0.1, `directory`
-    its data directory, which goes away with `kill`. A context manager.
+    the port can only come from this process. `rpc` is a client for it, `credentials` its user and password,
+    `rpc_port` its port on 127.0.0.1, `directory` its data directory, which goes away with `kill`. A context
+    manager.
     """
 
     def __init__(self, command: Sequence[str], directory: Path, port: int, user: str, password: str) -> None:
         self.directory = directory
+        self.credentials = (user, password)
         self.rpc = RpcClient(port, user, password, lost=self._notice_death)
         self._command = command
         self._output = directory / "stderr"

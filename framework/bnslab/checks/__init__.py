@@ -11,6 +11,8 @@ from bnslab.checks.golden import Golden
 from bnslab.checks.invariants import Invariants
 from bnslab.checks.reindex import Reindex
 from bnslab.checks.rest import RestAnswers
+from bnslab.checks.rpc import RpcAnswers
+from bnslab.checks.schemas import Schemas
 from bnslab.checks.snv import NameVerification
 from bnslab.checks.subdomains import Subdomains
 from bnslab.checks.zonefiles import Zonefiles
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from bnslab.checks.base import Check
     from bnslab.fixtures import Fixture
 
-CHECKS = ("expectations", "invariants", "rest", "golden", "zonefiles", "subdomains", "dids", "snv", "reindex")
+CHECKS = (
+    "expectations", "invariants", "rest", "rpc", "golden", "zonefiles", "subdomains", "dids", "snv", "reindex",
+    "schemas",
+)  # fmt: skip
 """Names of all checks, in the order in which they run."""
 
 
@@ -30,8 +35,8 @@ def make_checks(fixture: Fixture | None, skip: Collection[str] = ()) -> list[Che
     unknown = sorted(set(skip) - set(CHECKS))
     if unknown:
         raise InvalidInput("check to skip", unknown[0], f"one of {', '.join(CHECKS)}")
-    checks: list[Check] = [Expectations(), Invariants(), RestAnswers()]
+    checks: list[Check] = [Expectations(), Invariants(), RestAnswers(), RpcAnswers()]
     if fixture is not None:
         checks.append(Golden(fixture))
-    checks += [Zonefiles(), Subdomains(), Dids(), NameVerification(), Reindex()]
+    checks += [Zonefiles(), Subdomains(), Dids(), NameVerification(), Reindex(), Schemas()]
     return [check for check in checks if check.name not in skip]

@@ -69,14 +69,14 @@ class Dids:
                     self._compare(lab, did, current.get(name))
 
     def _compare(self, lab: Lab, did: str, expected: dict[str, Any] | None) -> None:
-        answer = lab.node.rpc("get_DID_record", did)
+        answer = lab.call("get_DID_record", did)
         record = answer.get("record")
         actual = {key: record.get(key) for key in _MEMBERS} if isinstance(record, dict) else None
         if actual != expected:
             self._fail(lab, f"record of {did}", str(expected), str(actual or answer))
 
     def _compare_did(self, lab: Lab, name: str, expected: str) -> None:
-        answer = lab.node.rpc("get_name_DID", name)
+        answer = lab.call("get_name_DID", name)
         if answer.get("did") != expected:
             self._fail(lab, f"identifier of {name}", expected, str(answer.get("did", answer)))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bns.errors import Reason
 from bnslab.errors import CheckFailed, EmptyScenario
-from bnslab.sent import ACCEPTED, ANYTHING
 
 if TYPE_CHECKING:
     from bns.engine import Receipt
@@ -30,9 +30,7 @@ class Expectations:
             raise EmptyScenario(f"{lab.identity}: expected at least one block: send an operation or call lab.mine()")
 
     def _compare(self, sent: Sent) -> None:
-        if sent.expected is ANYTHING:
-            return
-        wanted = None if sent.expected is ACCEPTED else sent.expected
-        if sent.reason is not wanted:
-            expected = "accepted" if wanted is None else f"rejected: {wanted.name}: {wanted.value}"
+        if not sent.as_expected:
+            wanted = sent.expected
+            expected = f"rejected: {wanted.name}: {wanted.value}" if isinstance(wanted, Reason) else "accepted"
             raise CheckFailed(self.name, sent.height, f"{sent} (tx {sent.txid})", expected, sent.verdict, sent.detail)

@@ -40,7 +40,7 @@ class RestAnswers:
         """Nothing more to see."""
 
     def _compare(self, lab: Lab, path: str, status: int, body: dict[str, Any]) -> None:
-        response = lab.node.get(path)
+        response = lab.get(path)
         if response.status != status:
             text = response.body.decode(errors="replace")
             self._fail(lab, path, f"status {status}", f"status {response.status}: {text}")
@@ -97,7 +97,7 @@ def expected_name(lab: Lab, name: str) -> tuple[int, dict[str, Any]]:
 
 def expected_namespace(lab: Lab, namespace_id: str) -> tuple[int, dict[str, Any]]:
     """Status and members of the answer about a namespace (spec 07 section 5.8)."""
-    row = _row(lab.node.state, "namespaces", "namespace_id", namespace_id)
+    row = row_of(lab.node.state, "namespaces", "namespace_id", namespace_id)
     if row is None:
         return 404, {"error": "No such namespace"}
     if row["op"] == "&" and lab.height >= row["reveal_block"] + lab.params.namespace_reveal_expire:
@@ -106,11 +106,12 @@ def expected_namespace(lab: Lab, namespace_id: str) -> tuple[int, dict[str, Any]
 
 
 def _rows(state: State, name: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    record = _row(state, "name_records", "name", name)
-    return record, _row(state, "namespaces", "namespace_id", namespace_of(name))
+    record = row_of(state, "name_records", "name", name)
+    return record, row_of(state, "namespaces", "namespace_id", namespace_of(name))
 
 
-def _row(state: State, table: str, key: str, value: str) -> dict[str, Any] | None:
+def row_of(state: State, table: str, key: str, value: str) -> dict[str, Any] | None:
+    """A row of a table by its key, with the names of its columns."""
     cursor = state.connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (value,))
     row = cursor.fetchone()
     return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))

@@ -63,7 +63,7 @@ class Subdomains:
     def _compare_record(self, lab: Lab, name: str, rows: list[Row], *, pending: bool) -> None:
         """The record that holds now is the accepted one of the highest sequence."""
         accepted = [row for row in rows if row["accepted"]]
-        answer = lab.node.rpc("get_name_record", name)
+        answer = lab.call("get_name_record", name)
         if not accepted:
             if answer.get("http_status") != 404:
                 self._fail(lab, f"get_name_record of {name}", "status 404", str(answer))
@@ -87,14 +87,14 @@ class Subdomains:
         if zonefile_hash(zonefile) != row["zonefile_hash"]:
             self._fail(lab, f"hash of the zone file of {name}", row["zonefile_hash"], zonefile_hash(zonefile))
         path = f"/v1/zonefiles/{row['zonefile_hash']}"
-        served = lab.node.get(path).body
+        served = lab.get(path).body
         if served != zonefile and zonefile:
             self._fail(lab, f"GET {path}", str(zonefile), str(served))
 
     def _compare_operations(self, lab: Lab, txid: str, rows: list[Row]) -> None:
         """The records that came by a transaction are served in their order."""
         path = f"/v1/subdomains/{txid}"
-        answer = lab.node.get(path).json()
+        answer = lab.get(path).json()
         if answer != sorted(rows, key=lambda row: row["zonefile_offset"]):
             self._fail(lab, f"GET {path}", str(rows), str(answer))
 

@@ -37,12 +37,12 @@ class Zonefiles:
         announced = announcements(lab)
         for data in kept(lab):
             path = f"/v1/zonefiles/{zonefile_hash(data)}"
-            response = lab.node.get(path)
+            response = lab.get(path)
             if (response.status, response.body) != (200, data):
                 actual = f"status {response.status}, {response.body!r}"
                 raise CheckFailed(self.name, lab.height, f"GET {path}", f"status 200, {data!r}", actual)
         bits = "".join(str(int(each.present)) for each in announced)
-        answer = lab.node.rpc("get_zonefile_inventory", 0, len(bits) // 8 + 1)
+        answer = lab.call("get_zonefile_inventory", 0, len(bits) // 8 + 1)
         inventory = "".join(f"{byte:08b}" for byte in base64.b64decode(answer.get("inv", "")))
         if inventory != bits + "0" * (-len(bits) % 8):
             raise CheckFailed(self.name, lab.height, "inventory", bits or "nothing", inventory or str(answer))

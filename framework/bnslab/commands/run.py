@@ -9,6 +9,7 @@ import click
 from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option, default_cache
 from bnslab.commands._checkout import checkout, resolve
 from bnslab.commands._runner import run_pytest, scratch_in, worker_arguments, workers_option
+from bnslab.nodes import NODES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 @workers_option
 @click.option("-k", "expression", metavar="EXPR", help="Only scenarios whose name matches, as in pytest.")
 @chain_option
+@click.option(
+    "--node", type=click.Choice(NODES), default="inprocess", help="What indexes the blocks (default: inprocess)."
+)
 @click.option("--trace", is_flag=True, help="Record a trace of each scenario.")
 @cache_option
 @bitcoind_option
@@ -27,13 +31,15 @@ def command(
     workers: int | None,
     expression: str | None,
     chain: str | None,
+    node: str,
     trace: bool,
     cache: Path | None,
     bitcoind: Path | None,
 ) -> int:
     """Run scenarios.
 
-    Without a path, all of scenarios/. A path is looked for in the current directory, then in the checkout. What
+    Without a path, all of scenarios/. A path is looked for in the current directory, then in the checkout. The node
+    called process is one of its own beside a real bitcoind, the reference the historical one in a Python 2.7. What
     follows -- goes to pytest as it is. The exit status is that of pytest.
     """
     named, passed = split_passed(paths)
@@ -41,6 +47,8 @@ def command(
     options = chain_arguments(chain, bitcoind, cache) + worker_arguments(workers)
     if expression is not None:
         options += ["-k", expression]
+    if node != "inprocess":
+        options += ["--node", node]
     if trace:
         options.append("--lab-trace")
     with scratch_in(cache or default_cache()) as kept:

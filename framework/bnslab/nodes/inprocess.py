@@ -1,19 +1,19 @@
-"""The core in this very process: nothing between the harness and the engine but the ASGI interface."""
+"""The core in this very process: nothing between the harness and the engine but the ASGI interfaces."""
 
 from __future__ import annotations
 
-import json
 import socket
 from typing import TYPE_CHECKING, Any
 
-from bns.api.methods import call
+from bns.api.chain import put_zonefiles
 from bns.api.records import base64_text, view
 from bns.api.rest import rest_app
-from bns.api.text import json_text
+from bns.api.rpc import rpc_app
 from bns.engine import Block, Engine
 from bns.state.store import State
 from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import MemoryZonefiles
+from bnslab import xmlrpc
 from bnslab.http import AsgiClient
 
 if TYPE_CHECKING:
@@ -27,22 +27,25 @@ if TYPE_CHECKING:
 
 
 class InProcessNode:
-    """An engine on a state in memory, its zone files and subdomains, and its interfaces.
+    """An engine on a state in memory, its zone files and subdomains, and its two interfaces.
 
-    hosts are all that it finds on the web: host names with IP address and port.
+    It finds no hosts on the web but those that were added.
     """
 
     name = "inprocess"
+    tells_reasons = True
+    foreign_tables: frozenset[str] = frozenset()
 
     def __init__(self, params: Params, outputs: Outputs) -> None:
         self.params = params
         self.state = State.memory(params)
         self.offchain = Offchain(self.state, MemoryZonefiles(), first_subdomain_block=params.first_block)
         self.view = view(self.state, self.offchain, profiles=self._find_profile)
-        self.hosts: dict[str, tuple[str, int]] = {}
+        self._hosts: dict[str, tuple[str, int]] = {}
         self._engine = Engine(params, self.state)
         self._outputs = outputs
         self._client = AsgiClient(rest_app(self.view))
+        self._rpc_client = AsgiClient(rpc_app(self.view), repeatable=("POST",))
 
     def apply(self, height: int, raw: bytes) -> Receipt:
         """Index the next block."""
@@ -50,14 +53,10 @@ class InProcessNode:
         self.offchain.follow()
         return receipt
 
-    def put_zonefile(self, data: bytes) -> bool:
-        """Hand over a zone file as the RPC method put_zonefiles does; whether it is kept."""
-        return bool(self.rpc("put_zonefiles", [base64_text(data)])["saved"][0])
-
-    def rpc(self, method: str, *arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - what XML-RPC can carry
-        """The JSON object that a method of the XML-RPC interface answers, without the XML around it."""
-        content: dict[str, Any] = json.loads(json_text(call(self.view, method, arguments, "127.0.0.1")))
-        return content
+    def rollback(self, height: int) -> None:
+        """Undo the blocks above a height."""
+        self.state.rollback_to(height)
+        self.offchain.follow()
 
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
@@ -70,9 +69,21 @@ class InProcessNode:
         return ProfileFinder(Web(allow_loopback=True, resolve=self._resolve))(targets, address)
 
     def _resolve(self, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
-        if host not in self.hosts:
+        if host not in self._hosts:
             raise socket.gaierror(socket.EAI_NONAME, f"no scenario knows the host {host}")
-        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", self.hosts[host])]
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", self._hosts[host])]
+
+    def call(self, method: str, arguments: Sequence[Any]) -> str:
+        """The JSON text that an RPC method answers with."""
+        return xmlrpc.call(self._rpc_client, method, arguments)
+
+    def put_zonefile(self, data: bytes) -> bool:
+        """Hand over a zone file as the RPC method put_zonefiles does; whether it is kept."""
+        return bool(put_zonefiles(self.view, [base64_text(data)])["saved"][0])
+
+    def add_host(self, name: str, address: tuple[str, int]) -> None:
+        """Let it find a host on the web."""
+        self._hosts[name] = address
 
     def close(self) -> None:
         """Forget everything."""

@@ -28,7 +28,7 @@ from bnslab.fixtures import Expected  # noqa: TC001 - msgspec reads the annotati
 from bnslab.nodes.reference.errors import ReferenceCrashed, ReferenceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from bnslab.fixtures import Fixture
     from bnslab.nodes.reference.install import Reference
@@ -138,9 +138,8 @@ class ReferenceNode:
             raise CacheUnusable(f"cannot write to {self._run_dir}: {error.strerror or error}") from error
         # Without -S the interpreter's own packages would be in reach. A node is recognised by -datadir.
         command = [str(self._reference.python.program), "-B", "-S", str(DRIVER), f"-datadir={directory}"]
-        overrides = {key: value for key, value in fixture.env.items() if key.startswith("BLOCKSTACK_")}
-        home = {"HOME": str(directory), "TMPDIR": str(directory), "PYTHONPATH": str(self._reference.packages)}
-        return _Run([*guard.spawn_prefix(), *command], overrides | home, directory, self._clock() + self._limit)
+        environment = environment_of(self._reference, directory, fixture.env)
+        return _Run([*guard.spawn_prefix(), *command], environment, directory, self._clock() + self._limit)
 
     def _wait(self, runs: Sequence[_Run]) -> None:
         """Until one of the runs has ended or has used up its time."""
@@ -225,6 +224,26 @@ def _questions(fixture: Fixture) -> tuple[list[str], list[str]]:
     return rpc, rest
 
 
+def environment_of(reference: Reference, directory: Path, overrides: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process of the reference, which reads its rules from it."""
+    rules = {key: value for key, value in overrides.items() if key.startswith("BLOCKSTACK_")}
+    return rules | {"HOME": str(directory), "TMPDIR": str(directory), "PYTHONPATH": str(reference.packages)}
+
+
+def stripped_block(height: int, raw: bytes) -> dict[str, Any]:
+    """A block as the driver takes it: without witnesses, with the transactions in it."""
+    header, inside = parse_header(raw), read_transactions(raw)
+    parts = [raw[:_HEADER_SIZE], encode_varint(len(inside)), *(transaction.stripped for transaction in inside)]
+    return {
+        "height": height,
+        "hash": txid_to_hex(header.hash),
+        "merkle_root": txid_to_hex(header.merkle_root),
+        "time": header.time,
+        "stripped": b"".join(parts).hex(),
+        "transactions": {transaction.txid: transaction.stripped.hex() for transaction in inside},
+    }
+
+
 def _chain_file(
     fixture: Fixture, rpc: list[str], rest: list[str], start: Start | None, export_key: str | None
 ) -> bytes:
@@ -234,19 +253,9 @@ def _chain_file(
         expected = f"a height of the chain file, {fixture.blocks[0].height} to {fixture.tip}"
         raise InvalidInput("first block to index", first, expected)
     transactions = [parse_transaction(bytes.fromhex(raw)) for raw in fixture.prevouts.values()]
-    blocks: list[dict[str, Any]] = []
-    for entry in fixture.blocks:
-        raw = bytes.fromhex(entry.raw)
-        header, inside = parse_header(raw), read_transactions(raw)
-        parts = [raw[:_HEADER_SIZE], encode_varint(len(inside)), *(transaction.stripped for transaction in inside)]
-        root = txid_to_hex(header.merkle_root)
-        stripped = b"".join(parts).hex()
-        row = {"height": entry.height, "hash": entry.hash, "merkle_root": root, "time": header.time}
-        blocks.append({**row, "stripped": stripped})
-        transactions += inside
     document = {
         "first_block": first,
-        "blocks": blocks,
+        "blocks": [stripped_block(entry.height, bytes.fromhex(entry.raw)) for entry in fixture.blocks],
         "transactions": {transaction.txid: transaction.stripped.hex() for transaction in transactions},
         "zonefiles": [{"after_height": entry.after_height, "base64": entry.base64} for entry in fixture.zonefiles],
         "rpc": rpc,

@@ -1,12 +1,17 @@
-"""Takes one chain file through the reference and writes what it made of it. Python 2.7; started by `../node.py`.
+"""Takes a chain through the reference and writes what it made of it. Python 2.7; started by `../node.py`, `../live.py`.
 
     driver.py -datadir=DIRECTORY
 
 DIRECTORY holds `chain.json`: `first_block`, `blocks` (height, hash, merkle_root, time, stripped: the block without
-witnesses in hex), `transactions` (txid to hex without witnesses), `zonefiles` (after_height, base64) and the `rpc` and
-`rest` questions to be answered at the end. With `import` (public_keys, required) it begins with the state in
-`snapshot.bsk`; with `export` (a private key in hex) it leaves its last state in `exported.bsk`. The result goes to `expected.json`: `seconds` of indexing, and `expected`
+witnesses in hex, transactions: those in it, txid to hex without witnesses), further `transactions`, `zonefiles`
+(after_height, base64) and the `rpc` and `rest` questions to be answered at the end. With `import` (public_keys,
+required) it begins with the state in `snapshot.bsk`; with `export` (a private key in hex) it leaves its last state in
+`exported.bsk`. The result goes to `expected.json`: `seconds` of indexing, and `expected`
 in golden format 1. Each height is appended to `heights` before its block is indexed, and a dash after the last.
+
+With `live` in `chain.json` there is no end and no result: each line on the standard input is a block, and is answered
+with a line on the descriptor `-answers=NUMBER`: its height, the `serialized` texts, the txids `accepted`. A first line, before
+any block, tells the `rpc` and `rest` ports of the servers.
 
 The blocks go through the reference's own parser, downloader, indexer and databases. Replaced are the peer that blocks
 come from, the node that is asked for previous transactions, and what costs time but decides nothing: logging, backups,
@@ -56,13 +61,13 @@ from StringIO import StringIO
 
 import virtualchain
 from blockstack import blockstackd
-from blockstack.lib import config
+from blockstack.lib import config, virtualchain_hooks
 from blockstack.lib.nameset import namedb
 from blockstack.lib.subdomains import subdomains_init
-from golden import collect
+from golden import collect, plain
 from handover import hand_over, take_over
 from protocoin.serializers import BlockSerializer
-from questions import LOOPBACK, Indexer, answers
+from questions import LOOPBACK, Indexer, answers, keep_fresh, listen
 from virtualchain.lib.blockchain import transactions
 from virtualchain.lib.blockchain.bitcoin_blockchain import blocks as blocks_module
 from virtualchain.lib.indexer import StateEngine
@@ -73,10 +78,20 @@ class Chain(object):
 
     def __init__(self, document):
         self.first_block = document["first_block"]
-        self.blocks = dict((block["height"], block) for block in document["blocks"])
-        self.tip = max(self.blocks)
+        self.blocks = {}
         self.transactions = document["transactions"]
+        for block in document["blocks"]:
+            self.add(block)
         self.height = self.first_block - 1
+
+    def add(self, block):
+        """Make a block known, and the transactions in it."""
+        self.blocks[block["height"]] = block
+        self.transactions.update(block["transactions"])
+
+    @property
+    def tip(self):
+        return max(self.blocks)
 
     def getblockcount(self):
         return self.height + config.NUM_CONFIRMATIONS
@@ -189,8 +204,8 @@ def setup(directory, options):
     }
 
 
-def index(chain, zonefiles, state, heights):
-    """Index block by block, each followed by its zone files: the seconds it took, the texts hashed at each height."""
+def observed(chain):
+    """The texts hashed at each height, as they come to be."""
     serialized = {}
     make_snapshot = StateEngine.make_snapshot
 
@@ -201,17 +216,59 @@ def index(chain, zonefiles, state, heights):
     StateEngine.make_snapshot = classmethod(observe)
     for engine_log in ("log_accept", "log_reject"):
         setattr(StateEngine, engine_log, lambda *_: None)
+    return serialized
+
+
+def checked():
+    """The transaction ids of accepted operations at each height, as they come to be."""
+    accepted = {}
+    check = virtualchain_hooks.db_check
+
+    def observe(height, new_ops, opcode, op, txid, *rest, **named):
+        passed = check(height, new_ops, opcode, op, txid, *rest, **named)
+        if passed:
+            accepted.setdefault(height, []).append(txid)
+        return passed
+
+    virtualchain_hooks.db_check = observe
+    return accepted
+
+
+def index_block(chain, state, heights, height):
+    """Index the next block."""
+    heights.write("%d\n" % height)
+    chain.height = height
+    if not blockstackd.index_blockchain(state):
+        print("the reference declined to index block %d" % height, file=sys.stderr)
+        os.abort()
+
+
+def index(chain, zonefiles, state, heights):
+    """Index block by block, each followed by its zone files: the seconds it took, the texts hashed at each height."""
+    serialized = observed(chain)
     begun = time.time()
     for height in range(chain.height + 1, chain.tip + 1):
-        heights.write("%d\n" % height)
-        chain.height = height
-        if not blockstackd.index_blockchain(state):
-            print("the reference declined to index block %d" % height, file=sys.stderr)
-            os.abort()
+        index_block(chain, state, heights, height)
         for zonefile in zonefiles:
             if zonefile["after_height"] == height:
                 state["rpc"].rpc_put_zonefiles([str(zonefile["base64"])])
     return time.time() - begun, serialized
+
+
+def live(chain, state, heights):
+    """Index what comes in, and answer questions meanwhile."""
+    answers = os.fdopen(int(sys.argv[2].partition("=")[2]), "wb", 0)
+    serialized, accepted = observed(chain), checked()
+    rpc, rest = listen(state["rpc"])
+    answers.write(json.dumps({"rpc": rpc, "rest": rest}) + "\n")
+    for line in iter(sys.stdin.readline, ""):
+        block = json.loads(line)
+        height = block["height"]
+        chain.add(block)
+        index_block(chain, state, heights, height)
+        keep_fresh(state["rpc"])
+        told = {"height": height, "serialized": serialized.get(height, []), "accepted": accepted.pop(height, [])}
+        answers.write(json.dumps(plain(told)) + "\n")
 
 
 def loopback_only():
@@ -243,6 +300,9 @@ def main():
     state = setup(state_directory, options)
     # Unbuffered, because an abort flushes nothing.
     with open(os.path.join(directory, "heights"), "wb", 0) as heights:
+        if "live" in document:
+            live(chain, state, heights)
+            os._exit(0)
         seconds, serialized = index(chain, document["zonefiles"], state, heights)
         heights.write("-\n")
     expected = collect(state_directory, chain.first_block, chain.tip, serialized)

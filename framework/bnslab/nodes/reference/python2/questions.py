@@ -32,7 +32,7 @@ class Indexer(blockstackd.BlockstackdRPC):
         blockstackd.BlockstackdRPC.__init__(
             self, self.working_dir, host=LOOPBACK, port=0, subdomain_index=self.subdomain_index
         )
-        self.last_indexing_time = time.time() + FAR_FUTURE
+        keep_fresh(self)
         serve(self)
         return "http://%s:%d" % self.server_address
 
@@ -84,8 +84,13 @@ def ask_rest(port, question):
     return reply
 
 
-def answers(indexer, rpc, rest):
-    """The parts `rpc` and `rest`, whose keys are given."""
+def keep_fresh(indexer):
+    """Let no answer be called stale."""
+    indexer.last_indexing_time = time.time() + FAR_FUTURE
+
+
+def listen(indexer):
+    """Start both servers: their ports, RPC first."""
     # The servers count calls on it; it need not run.
     blockstackd.gc_thread = GCThread()
     url = indexer.listen()
@@ -93,7 +98,13 @@ def answers(indexer, rpc, rest):
     endpoint = BlockstackAPIEndpoint(host=LOOPBACK, port=0)
     endpoint.bind()
     serve(endpoint)
-    port = endpoint.server_address[1]
+    return indexer.server_address[1], endpoint.server_address[1]
+
+
+def answers(indexer, rpc, rest):
+    """The parts `rpc` and `rest`, whose keys are given."""
+    rpc_port, port = listen(indexer)
+    url = "http://%s:%d" % (LOOPBACK, rpc_port)
     return {
         "rpc": dict((question, ask_rpc(url, question)) for question in rpc),
         "rest": dict((question, ask_rest(port, question)) for question in rest),

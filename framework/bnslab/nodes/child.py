@@ -1,0 +1,125 @@
+"""A node in a process of its own, which tells what it does line by line, and dies with the harness."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from bnslab.bitcoind import guard
+from bnslab.bitcoind.errors import CacheUnusable
+from bnslab.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+_TAIL_BYTES = 4096
+_TAIL_LINES = 12
+
+
+class NodeFailed(LabError):
+    """A node ended, or did not do in time what it should: what happened, and how its log ends."""
+
+    def __init__(self, what: str, tail: Sequence[str]) -> None:
+        self.tail = tuple(tail)
+        said = "; its log ends:\n  " + "\n  ".join(tail) if tail else "; its log is empty"
+        super().__init__(f"{what}{said}")
+
+
+class Child:
+    """One process, its log in `directory`, which goes away with it. `what` is what messages call it.
+
+    The directory must be named in the command as bnslab.bitcoind.guard wants it. Lines come from the descriptor
+    `reader`, whose other end the process has; `seconds` is the longest wait for one, by `clock`.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        command: Sequence[str],
+        directory: Path,
+        reader: int,
+        *,
+        pass_fds: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
+        seconds: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what
+        self._directory = directory
+        self._reader = reader
+        self._seconds = seconds
+        self._clock = clock
+        self._text = b""
+        try:
+            with (directory / "log").open("wb") as log:
+                self.process = subprocess.Popen(
+                    [*guard.spawn_prefix(), *command],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    cwd=directory,
+                    env=environment,
+                    pass_fds=pass_fds,
+                )
+        except OSError as error:
+            os.close(reader)
+            raise NodeFailed(f"{what} cannot be started: {error}", ()) from error
+
+    def write(self, line: bytes) -> None:
+        """Send a line to its standard input."""
+        assert self.process.stdin is not None, "spawned with a pipe"
+        try:
+            self.process.stdin.write(line + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            raise self._ended() from None
+
+    def read(self) -> bytes:
+        """The next line it tells; NodeFailed if it ends, or takes too long."""
+        watch = select.poll()
+        watch.register(self._reader, select.POLLIN)
+        deadline = self._clock() + self._seconds
+        while b"\n" not in self._text:
+            if not watch.poll(max(0.0, deadline - self._clock()) * 1000):
+                raise NodeFailed(f"{self._what} told nothing for {self._seconds:g} s", self._tail())
+            chunk = os.read(self._reader, 1 << 16)
+            if not chunk:
+                raise self._ended()
+            self._text += chunk
+        line, _, self._text = self._text.partition(b"\n")
+        return line
+
+    def end(self) -> None:
+        """Kill it, and remove its directory."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._reader)
+        assert self.process.stdin is not None, "spawned with a pipe"
+        self.process.stdin.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _ended(self) -> NodeFailed:
+        status = self.process.wait()
+        how = f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
+        return NodeFailed(f"{self._what} ended: {how}", self._tail())
+
+    def _tail(self) -> list[str]:
+        with (self._directory / "log").open("rb") as log:
+            log.seek(max(0, (self._directory / "log").stat().st_size - _TAIL_BYTES))
+            return log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+
+
+def new_directory(run_dir: Path, name: str) -> Path:
+    """A new directory for a node's files; CacheUnusable if it cannot be made."""
+    directory = run_dir.resolve() / name
+    try:
+        directory.mkdir(mode=0o700)
+    except OSError as error:
+        raise CacheUnusable(f"cannot write to {run_dir}: {error.strerror or error}") from error
+    return directory

@@ -1,0 +1,162 @@
+"""The core as its users run it: `blockstack-core start` in a process of its own, beside the scenario's bitcoind."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import sys
+from configparser import RawConfigParser
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bns.node.daemon import DATABASE
+from bnslab import xmlrpc
+from bnslab.errors import LabError
+from bnslab.http import HttpClient
+from bnslab.nodes.child import Child, NodeFailed, new_directory
+from bnslab.nodes.mirror import Mirror
+from bnslab.nodes.told import Told, receipt_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bns.engine import Receipt
+    from bns.params import Params
+    from bns.state.store import State
+    from bns.subdomains.offchain import Offchain
+    from bnslab.bitcoind import PortPool, RegtestNode
+    from bnslab.http import Response
+    from bnslab.outputs import Outputs
+
+_PORT_ATTEMPTS = 8
+_PORT_TAKEN = "the port is in use by another program"
+_TABLES = (
+    "name_records", "namespaces", "preorders", "history", "keychains", "chainstate", "snapshots", "atlas_zonefiles",
+    "subdomain_records", "subdomain_queue", "subdomain_undo",
+)  # fmt: skip
+
+
+class ProcessNode:
+    """A node that follows a bitcoind, asked over real sockets, its database read beside it.
+
+    It tells of each block through a pipe once it answers from it (bns.node.receipts), so that nobody has to look again
+    and again. It is killed with close, with the harness, or with its run directory.
+    """
+
+    name = "process"
+    tells_reasons = True
+    foreign_tables: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        params: Params,
+        outputs: Outputs,
+        *,
+        bitcoind: RegtestNode,
+        run_dir: Path,
+        ports: PortPool,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        """Start and wait until it answers; NodeFailed if it does not."""
+        self._outputs = outputs
+        for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+            directory = new_directory(run_dir, token())
+            rpc_port, rest_port = ports.take(), ports.take()
+            _configure(directory, params, bitcoind, rpc_port, rest_port)
+            self._child = _start(directory)
+            try:
+                self._child.read()
+                break
+            except BaseException as error:
+                self._child.end()
+                taken = isinstance(error, NodeFailed) and any(_PORT_TAKEN in line for line in error.tail)
+                if not (taken and attempts_left):
+                    raise
+        self._database = directory / DATABASE
+        self._rest = HttpClient(f"http://127.0.0.1:{rest_port}")
+        self._rpc = HttpClient(f"http://127.0.0.1:{rpc_port}")
+        self._mirror = Mirror(params, {})
+
+    @property
+    def state(self) -> State:
+        """Its tables after the last block or zone file."""
+        return self._mirror.state
+
+    @property
+    def offchain(self) -> Offchain:
+        """Its zone files and subdomains after the last block or zone file."""
+        return self._mirror.offchain
+
+    def apply(self, height: int, raw: bytes) -> Receipt:
+        """Wait until it has indexed the block, which it hears of from bitcoind."""
+        told = msgspec.json.decode(self._child.read(), type=Told)
+        while told.height < height:
+            told = msgspec.json.decode(self._child.read(), type=Told)
+        if told.height > height:
+            raise LabError(f"the node told of block {told.height}, expected block {height}")
+        self._copy()
+        return receipt_of(told, raw, told.block_hash, self._outputs, self.state)
+
+    def rollback(self, height: int) -> None:
+        """Nothing: it sees by itself, with the next block at the latest, what the chain has left."""
+
+    def get(self, path: str) -> Response:
+        """The REST answer to a GET."""
+        return self._rest.get(path)
+
+    def call(self, method: str, arguments: Sequence[Any]) -> str:
+        """The JSON text that an RPC method answers with."""
+        return xmlrpc.call(self._rpc, method, arguments)
+
+    def put_zonefile(self, data: bytes) -> bool:
+        """Hand over a zone file; whether it is kept."""
+        answer = msgspec.json.decode(self.call("put_zonefiles", [[base64.b64encode(data).decode()]]))
+        self._copy()
+        return bool(answer["saved"][0])
+
+    def add_host(self, name: str, address: tuple[str, int]) -> None:
+        """It looks hosts up by itself."""
+        raise LabError(f"host {name}: a node in a process of its own finds none of the harness: use --node inprocess")
+
+    def close(self) -> None:
+        """Kill it, and remove its files."""
+        self._rest.close()
+        self._rpc.close()
+        self._child.end()
+        self._mirror.close()
+
+    def _copy(self) -> None:
+        self._mirror.copy(((self._database, {table: table for table in _TABLES}),))
+
+
+def _configure(directory: Path, params: Params, bitcoind: RegtestNode, rpc_port: int, rest_port: int) -> None:
+    """Write the node's configuration: the rules of the chain, and no confirmations, which test mode implies."""
+    user, password = bitcoind.credentials
+    parser = RawConfigParser()
+    parser.read_dict(
+        {
+            "blockstack": {"server_version": "19.0.8.1", "rpc_port": rpc_port},
+            "blockstack-api": {"api_port": rest_port, "api_host": "127.0.0.1"},
+            "bitcoind": {
+                "server": "127.0.0.1", "port": bitcoind.rpc_port, "user": user, "passwd": password, "regtest": "yes",
+            },
+            "environment": {
+                **params.to_reference_env(), "BLOCKSTACK_TEST_SUBDOMAINS_FIRST_BLOCK": str(params.first_block),
+            },
+        }
+    )  # fmt: skip
+    with (directory / "blockstack-server.ini").open("w", encoding="utf-8") as file:
+        parser.write(file)
+
+
+def _start(directory: Path) -> Child:
+    reader, writer = os.pipe()
+    try:
+        command = [sys.executable, "-P", "-m", "bns.cli", "start", "--foreground", f"--receipts-fd={writer}"]
+        command.append(f"--working-dir={directory}")
+        return Child("the node", command, directory, reader, pass_fds=(writer,))
+    finally:
+        os.close(writer)

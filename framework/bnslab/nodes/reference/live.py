@@ -1,0 +1,173 @@
+"""The reference as the node of a scenario: fed block by block, asked at its own servers, its databases read."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bns.bitcoin.block import read_transactions
+from bnslab import xmlrpc
+from bnslab.errors import LabError
+from bnslab.http import HttpClient
+from bnslab.nodes.child import Child, new_directory
+from bnslab.nodes.mirror import Mirror
+from bnslab.nodes.reference.node import DRIVER, environment_of, stripped_block
+from bnslab.nodes.told import Told, receipt_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from bns.engine import Receipt
+    from bns.params import Params
+    from bns.state.store import State
+    from bns.subdomains.offchain import Offchain
+    from bnslab.http import Response
+    from bnslab.nodes.reference.install import Reference
+    from bnslab.outputs import Outputs
+
+_NAMES = ("name_records", "namespaces", "preorders", "history")
+_ABSENT = {"block_hash": None, "digest": b""}
+
+
+class _Ports(msgspec.Struct, frozen=True):
+    rpc: int
+    rest: int
+
+
+class _Indexed(msgspec.Struct, frozen=True):
+    height: int
+    serialized: tuple[str, ...]
+    accepted: tuple[str, ...]
+
+
+class LiveReference:
+    """The reference in its Python 2.7, its own parser, indexer, databases and servers at work.
+
+    It follows no bitcoind: blocks go to it through a pipe, without witnesses, of which it knows nothing. It does not
+    say why it rejects, knows no reorganisation, and keeps the importers of namespaces in files.
+    """
+
+    name = "reference"
+    tells_reasons = False
+    foreign_tables = frozenset({"keychains"})
+
+    def __init__(
+        self,
+        params: Params,
+        outputs: Outputs,
+        *,
+        reference: Reference,
+        base_blocks: Iterable[bytes],
+        run_dir: Path,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        """Start and wait until its servers answer, or raise NodeFailed. base_blocks come before the first block."""
+        self._outputs = outputs
+        self._hashes: list[tuple[str, int]] = []
+        self._mirror = Mirror(params, _ABSENT)
+        directory = new_directory(run_dir, token())
+        self._files = directory / "state"
+        earlier = [transaction for raw in base_blocks for transaction in read_transactions(raw)]
+        document = {
+            "live": True,
+            "first_block": params.first_block,
+            "blocks": [],
+            "transactions": {transaction.txid: transaction.stripped.hex() for transaction in earlier},
+        }
+        (directory / "chain.json").write_bytes(msgspec.json.encode(document))
+        self._child = _start(reference, directory, params)
+        try:
+            ports = msgspec.json.decode(self._child.read(), type=_Ports)
+        except BaseException:
+            self._child.end()
+            raise
+        self._rest = HttpClient(f"http://127.0.0.1:{ports.rest}", seconds=60.0)
+        self._rpc = HttpClient(f"http://127.0.0.1:{ports.rpc}", seconds=60.0)
+
+    @property
+    def state(self) -> State:
+        """Its tables after the last block or zone file."""
+        return self._mirror.state
+
+    @property
+    def offchain(self) -> Offchain:
+        """Its zone files and subdomains after the last block or zone file."""
+        return self._mirror.offchain
+
+    def apply(self, height: int, raw: bytes) -> Receipt:
+        """Have it index the block; NodeFailed if it aborts, which for some malformed chains is what it does."""
+        block = stripped_block(height, raw)
+        self._child.write(msgspec.json.encode(block))
+        indexed = msgspec.json.decode(self._child.read(), type=_Indexed)
+        self._hashes.append((block["hash"], height))
+        self._copy()
+        snapshot = self.state.snapshot(height)
+        if snapshot is None:
+            raise LabError(f"the reference has no snapshot of block {height}")
+        told = Told(height, snapshot.consensus_hash, snapshot.ops_hash or "", indexed.serialized, indexed.accepted)
+        return receipt_of(told, raw, block["hash"], self._outputs, self.state)
+
+    def rollback(self, height: int) -> None:
+        """LabError: the reference only moves forward."""
+        raise LabError(f"the reference cannot go back to block {height}: it knows no reorganisation")
+
+    def get(self, path: str) -> Response:
+        """The REST answer to a GET."""
+        return self._rest.get(path)
+
+    def call(self, method: str, arguments: Sequence[Any]) -> str:
+        """The JSON text that an RPC method answers with."""
+        return xmlrpc.call(self._rpc, method, arguments)
+
+    def put_zonefile(self, data: bytes) -> bool:
+        """Hand over a zone file; whether it is kept."""
+        answer = msgspec.json.decode(self.call("put_zonefiles", [[base64.b64encode(data).decode()]]))
+        self._copy()
+        return bool(answer["saved"][0])
+
+    def add_host(self, name: str, address: tuple[str, int]) -> None:
+        """It looks hosts up by itself."""
+        raise LabError(f"host {name}: a node in a process of its own finds none of the harness: use --node inprocess")
+
+    def close(self) -> None:
+        """Kill it, and remove its files."""
+        self._rest.close()
+        self._rpc.close()
+        self._child.end()
+        self._mirror.close()
+
+    def _copy(self) -> None:
+        self._mirror.copy(
+            (
+                (self._files / "blockstack-server.db", {table: table for table in _NAMES}),
+                (self._files / "blockstack-server.snapshots", {"snapshots": "snapshots", "chainstate": "chainstate"}),
+                (self._files / "atlas.db", {"atlas_zonefiles": "zonefiles"}),
+                (self._files / "subdomains.db", {"subdomain_records": "subdomain_records"}),
+            )
+        )
+        # it keeps no hashes of blocks
+        query = "UPDATE snapshots SET block_hash = ? WHERE block_id = ?"
+        self.state.connection.executemany(query, self._hashes)
+
+
+def _start(reference: Reference, directory: Path, params: Params) -> Child:
+    reader, writer = os.pipe()
+    try:
+        # Without -S the interpreter's own packages would be in reach.
+        command = [
+            str(reference.python.program),
+            "-B",
+            "-S",
+            str(DRIVER),
+            f"-datadir={directory}",
+            f"-answers={writer}",
+        ]
+        environment = environment_of(reference, directory, params.to_reference_env())
+        return Child("the reference", command, directory, reader, pass_fds=(writer,), environment=environment)
+    finally:
+        os.close(writer)
