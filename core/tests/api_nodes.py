@@ -67,4 +67,4 @@ _replayed = functools.cache(replay)
 
 def make_node(name: str = "name_pre_regup_subdomain_lookups", **parts: Any) -> NodeView:
     """A node as replay makes it, with parts of its own. Its state is shared: nobody may write to it."""
-    return dataclasses.replace(_replayed(name), lock=RLock(), **parts)
+    return dataclasses.replace(_replayed(name), **{"reading": RLock(), **parts})

@@ -243,8 +243,8 @@ def test_profiles_are_fetched_without_the_lock() -> None:
     asked: list[Any] = []
 
     def take_lock() -> None:
-        asked.append(node.lock.acquire(blocking=False))
-        node.lock.release()
+        asked.append(lock.acquire(blocking=False))
+        lock.release()
 
     def fetch(targets: Sequence[str], address: str) -> Profile:
         other = threading.Thread(target=take_lock)
@@ -253,8 +253,8 @@ def test_profiles_are_fetched_without_the_lock() -> None:
         asked.append((list(targets), address))
         return Profile({"name": "Bar"}, "03ab")
 
-    node = make_node(profiles=fetch)
-    client = AsgiClient(rest_app(node))
+    lock = threading.Lock()
+    client = AsgiClient(rest_app(make_node(profiles=fetch, reading=lock)))
     assert client.get(f"/v1/users/{SUBDOMAIN}").json() == {"name": "Bar"}
     assert asked[0] is True
     assert asked[1] == (["http://localhost:4000/hub/1BaqZJqwt2dcdxt6oa3mwSK4DiEyfXCgnZ/profile.json"], OWNER)

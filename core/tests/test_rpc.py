@@ -146,7 +146,7 @@ def test_too_many_calls_at_once(node: NodeView) -> None:
 
 
 def test_calls_do_not_overlap(node: NodeView) -> None:
-    with node.lock:
+    with node.reading:
         waiting = threading.Thread(target=call, args=(node, "ping", []))
         waiting.start()
         waiting.join(0.05)

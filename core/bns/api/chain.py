@@ -105,9 +105,10 @@ def put_zonefiles(node: NodeView, texts: Sequence[str]) -> Record:
     """put_zonefiles: 1 for each that was kept, 0 for each that was not, for instance because nobody announced it."""
     atlas = _atlas(node, "No data")
     saved = []
-    for text in texts:
-        data = zonefile_bytes(text)
-        saved.append(int(data is not None and len(data) <= MAX_ZONEFILE and atlas.put(data)))
+    with node.writing or node.reading:
+        for text in texts:
+            data = zonefile_bytes(text)
+            saved.append(int(data is not None and len(data) <= MAX_ZONEFILE and atlas.put(data)))
     return {"saved": saved}
 
 

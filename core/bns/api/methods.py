@@ -34,7 +34,7 @@ class Method(NamedTuple):
     """A method: its function, the checks of its arguments in order, and the shapes that its answer may have.
 
     A bare method's answer comes without the members that all others share. One that knows_caller is told where the
-    call came from.
+    call came from. One that writes may have to wait for the indexer.
     """
 
     function: Callable[..., Record]
@@ -42,6 +42,7 @@ class Method(NamedTuple):
     shapes: tuple[type, ...]
     bare: bool = False
     knows_caller: bool = False
+    writes: bool = False
 
 
 _OFFSET = integer("invalid offset")
@@ -119,7 +120,7 @@ METHODS: dict[str, Method] = {
         chain.block_from_consensus, (hex_digits(32, "Not a valid consensus hash"),), (answers.Block,)
     ),
     "get_zonefiles": Method(chain.zonefiles, (_HASHES,), (answers.ZonefileMap,)),
-    "put_zonefiles": Method(chain.put_zonefiles, (_ZONEFILES,), (answers.Saved,)),
+    "put_zonefiles": Method(chain.put_zonefiles, (_ZONEFILES,), (answers.Saved,), writes=True),
     "get_zonefiles_by_block": Method(
         chain.zonefiles_by_block,
         (block("Invalid from_block height"), block("Invalid to_block height"), _OFFSET, _count(100)),
@@ -144,8 +145,7 @@ def call(node: NodeView, method: str, arguments: Sequence[Any], caller: str = "1
     if len(arguments) != len(found.arguments):
         return {"error": f"TypeError: {_miscounted(method, len(found.arguments), len(arguments))}", "traceback": []}
     try:
-        with node.lock:
-            return _call(node, found, arguments, caller)
+        return _call(node, found, arguments, caller)
     except Failure as failure:
         return {"error": failure.text, "http_status": failure.status}
     except Exception as error:  # noqa: BLE001 - a call is always answered, and this one is logged
@@ -158,8 +158,13 @@ def _call(node: NodeView, method: Method, arguments: Sequence[Any], caller: str)
         for check in checks:
             if not check.accepts(node, argument):
                 raise Failure(check.text)
-    own = method.function(node, *arguments, **({"caller": caller} if method.knows_caller else {}))
-    return own if method.bare else {**own, **_envelope(node)}
+    if method.writes:
+        own = method.function(node, *arguments)
+        with node.reading:
+            return {**own, **_envelope(node)}
+    with node.reading:
+        own = method.function(node, *arguments, **({"caller": caller} if method.knows_caller else {}))
+        return own if method.bare else {**own, **_envelope(node)}
 
 
 def _envelope(node: NodeView) -> Record:

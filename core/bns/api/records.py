@@ -17,6 +17,7 @@ from bns.state import queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from bns.api.sources import Atlas, ProfileFetcher, Progress, Record, Subdomains, Unspents
     from bns.operations.records import Name
@@ -32,10 +33,11 @@ _INTEGERS_END = 2**63
 class NodeView:
     """What the API sees of a node.
 
-    zonefile gives the bytes of a stored zone file by its hash (40 hex), None if it is not here. Whoever applies blocks
-    while another thread answers requests holds lock meanwhile, so that every answer comes from one whole block. Parts
-    that a node lacks are None, or answer as if they knew of nothing. In test mode heights below the first block of the
-    name system's own chain are accepted. rpc_url is where pushed zone files are said to be kept.
+    zonefile gives the bytes of a stored zone file by its hash (40 hex), None if it is not here. reading is entered for
+    each answer: what is read inside comes from one whole block. It is a ReadState, or a lock that whoever applies
+    blocks holds meanwhile. writing is entered instead to keep a zone file, and may be waited for; without it reading
+    will do. Parts that a node lacks are None, or answer as if they knew of nothing. In test mode heights below the
+    first block of the name system's own chain are accepted. rpc_url is where pushed zone files are said to be kept.
     """
 
     state: State
@@ -47,7 +49,8 @@ class NodeView:
     unspents: Unspents | None = None
     test_mode: bool = True
     rpc_url: str = "http://localhost:16264"
-    lock: RLock = field(default_factory=RLock)
+    reading: AbstractContextManager[Any] = field(default_factory=RLock)
+    writing: AbstractContextManager[Any] | None = None
 
     @property
     def params(self) -> Params:

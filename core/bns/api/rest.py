@@ -33,6 +33,7 @@ OPENAPI_PATH = "/v1/openapi.json"
 """Where the API describes itself; no client of the reference asks there."""
 
 _PATHS_REMEMBERED = 1024
+_METHODS = frozenset({"GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE", "PATCH"})
 _PREFLIGHT = {
     **EVERYONE,
     "Access-Control-Allow-Methods": "GET, PUT, POST, DELETE",
@@ -64,6 +65,8 @@ class _Front:
         answer = self._app
         if len({name for name, _ in query}) != len(query):
             answer = bare_reply(400)
+        elif scope["method"] not in _METHODS:
+            answer = Response("<html><body><h1>501</h1></body></html>", 501, EVERYONE, "text/html")
         elif scope["method"] == "OPTIONS" and path.startswith("/v1/"):
             answer = Response(headers=_PREFLIGHT)
         elif scope["method"] == "HEAD" or path.endswith("\n"):  # routes let a last newline through
@@ -131,7 +134,7 @@ def _handler(node: NodeView, endpoint: Endpoint) -> _Handler:
 
 async def _reply(node: NodeView, answer: Callable[[], Any]) -> Response:
     try:
-        with node.lock:
+        with node.reading:
             reply = answer()
         return reply if isinstance(reply, Response) else await run_in_threadpool(reply)
     except Failure as failure:

@@ -165,7 +165,7 @@ def any_zonefile(node: NodeView, _: Query, hash_: str) -> Response:
     return bytes_reply(data)
 
 
-def push_zonefile(node: NodeView, content_type: str, body: bytes) -> Response:
+def push_zonefile(node: NodeView, content_type: str, body: bytes) -> Callable[[], Response]:
     """POST /v1/zonefile. It says yes even to a zone file that is not kept (spec 07 section 5.6)."""
     try:
         require(content_type.partition(";")[0].strip().lower() == "application/json", 400, "Invalid request")
@@ -175,8 +175,12 @@ def push_zonefile(node: NodeView, content_type: str, body: bytes) -> Response:
     text = records.base64_text(pushed.zonefile.encode()) if pushed.zonefile else pushed.zonefile_b64
     require(bool(text), 400, "Invalid request")
     require(bool(pushed.zonefile) or zonefile_bytes(text) is not None, 400, "Invalid request")
-    chain.put_zonefiles(node, [text or ""])
-    return json_reply({"status": True, "servers": [node.rpc_url]})
+
+    def reply() -> Response:
+        chain.put_zonefiles(node, [text or ""])
+        return json_reply({"status": True, "servers": [node.rpc_url]})
+
+    return reply
 
 
 def addresses(node: NodeView, _: Query, chain: str, address: str) -> Response:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xmlrpc.client import Fault, Unmarshaller, dumps
 
 from defusedxml.xmlrpc import DefusedExpatParser
+from starlette.concurrency import run_in_threadpool
 
 from bns.api.limits import Limited
-from bns.api.methods import call
+from bns.api.methods import METHODS, call
 from bns.api.text import json_text
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ MAX_REQUEST = 512 * 1024
 COMPRESS_FROM = 1400
 """Bytes above which an answer is compressed for clients that can read it."""
 
+LONG = 32 * 1024
+"""Bytes of a request or an answer above which it is not worked on between the answers to others."""
+
 _PATHS = frozenset({"/", "/RPC2"})
 _OVERLOADED = {"status": False, "indexing": False, "lastblock": -1, "error": "overloaded", "http_status": 429}
 
@@ -37,7 +41,7 @@ class _Reply(NamedTuple):
 
 def rpc_app(node: NodeView, *, at_once: int = 1000) -> ASGIApp:
     """The ASGI application that answers XML-RPC calls for a node, so many at once; what comes beyond is turned away."""
-    overloaded = _xml(dumps((json_text(_OVERLOADED),), methodresponse=True))
+    overloaded = _xml(_response(_OVERLOADED))
     return Limited(_Rpc(node), at_once, lambda send: _send(send, overloaded))
 
 
@@ -53,8 +57,22 @@ class _Rpc:
             if body is None:
                 return  # the client has gone away
             caller = (scope.get("client") or ("127.0.0.1", 0))[0]
-            reply = _compressed(_xml(answer(self._node, body, caller)), headers.get(b"accept-encoding", ""))
+            reply = _xml(await self._answer(body, caller))
+            if len(reply.body) > COMPRESS_FROM and _wants_gzip(headers.get(b"accept-encoding", "")):
+                aside = len(reply.body) > LONG
+                reply = await run_in_threadpool(_compressed, reply) if aside else _compressed(reply)
         await _send(send, reply)
+
+    async def _answer(self, request: bytes, caller: str) -> str:
+        """What answer gives; other requests are answered meanwhile if it may take long."""
+        aside = len(request) > LONG
+        try:
+            method, arguments = await run_in_threadpool(_parse, request) if aside else _parse(request)
+        except Exception as error:  # noqa: BLE001 - the parser's classes have no common base
+            return _fault(error)
+        aside = aside or (method in METHODS and METHODS[method].writes)
+        parts = self._node, method, arguments, caller
+        return _response(await run_in_threadpool(call, *parts) if aside else call(*parts))
 
 
 def answer(node: NodeView, request: bytes, caller: str = "127.0.0.1") -> str:
@@ -62,9 +80,17 @@ def answer(node: NodeView, request: bytes, caller: str = "127.0.0.1") -> str:
     try:
         method, arguments = _parse(request)
     except Exception as error:  # noqa: BLE001 - the parser's classes have no common base
-        kind = type(error)
-        return dumps(Fault(1, f"{kind.__module__}.{kind.__qualname__}:{error}"), methodresponse=True)
-    return dumps((json_text(call(node, method, arguments, caller)),), methodresponse=True)
+        return _fault(error)
+    return _response(call(node, method, arguments, caller))
+
+
+def _response(result: Any) -> str:  # noqa: ANN401 - any JSON
+    return dumps((json_text(result),), methodresponse=True)
+
+
+def _fault(error: Exception) -> str:
+    kind = type(error)
+    return dumps(Fault(1, f"{kind.__module__}.{kind.__qualname__}:{error}"), methodresponse=True)
 
 
 def _parse(request: bytes) -> tuple[str, tuple[Any, ...]]:
@@ -111,9 +137,7 @@ def _xml(text: str) -> _Reply:
     return _Reply(200, text.encode(), ((b"content-type", b"text/xml"),))
 
 
-def _compressed(reply: _Reply, accepted: str) -> _Reply:
-    if len(reply.body) <= COMPRESS_FROM or not _wants_gzip(accepted):
-        return reply
+def _compressed(reply: _Reply) -> _Reply:
     headers = (*reply.headers, (b"content-encoding", b"gzip"))
     return reply._replace(body=gzip.compress(reply.body, 6, mtime=0), headers=headers)
 

@@ -73,7 +73,7 @@ class Subdomains(Protocol):
 
 
 class ProfileFetcher(Protocol):
-    """Finds signed profiles on the web (spec 07 section 5.9). It is called without the node's lock and may wait."""
+    """Finds signed profiles on the web (spec 07 section 5.9). It is called outside of reading and may wait."""
 
     def __call__(self, targets: Sequence[str], address: str) -> Profile | None:
         """The first good profile at these URLs that a key of the address has signed."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from bns.api.records import NodeView, view
 from bns.api.rest import rest_app
 from bns.api.rpc import rpc_app
 from bns.api.sources import Passes
@@ -19,6 +19,7 @@ from bns.node.backups import Backups
 from bns.node.bitcoind import BitcoindSource
 from bns.node.errors import SourceError, SourceUnavailable
 from bns.node.follow import Follower, SharedState, TipWatch
+from bns.node.reading import reading_view
 from bns.node.rpc import RpcClient
 from bns.node.servers import Servers, Service, listen
 from bns.node.signals import stop_requests
@@ -26,7 +27,7 @@ from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import ZonefileStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from bns.engine import Receipt
@@ -41,6 +42,9 @@ LEAVING_SECONDS = 10.0
 """How long a stop waits at most for the main loop, which may itself wait for bitcoind."""
 
 _LONG_POLL_MARGIN = 30.0
+
+_SWITCH_SECONDS = 0.0005
+"""How long the indexer goes on when an answer is to be given: a request waits so long several times over."""
 
 log = logging.getLogger("bns.node")
 
@@ -105,14 +109,12 @@ class Node:
             offchain = Offchain(state, zonefiles, first_subdomain_block=config.first_subdomain_block)
         progress = Passes(time.time, config.stale_seconds)
         follower = self._follower(state, offchain, progress, opened)
-        parts: dict[str, Any] = {
-            "progress": progress,
-            "test_mode": config.test_mode,
-            "rpc_url": f"http://localhost:{config.node.rpc_port}",
-            "lock": state.lock,
-            "profiles": ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
-        }
-        seen = view(state, offchain, **parts) if offchain else NodeView(state, zonefiles.get, **parts)
+        seen = reading_view(
+            state, offchain, zonefiles, progress=progress, test_mode=config.test_mode,
+            rpc_url=f"http://localhost:{config.node.rpc_port}",
+            profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
+        )  # fmt: skip
+        opened.callback(seen.state.close)
         services = [Service(rpc_app(seen, at_once=config.requests_at_once), rpc_socket)]
         if api_socket is not None:
             services.append(Service(rest_app(seen, at_once=config.requests_at_once), api_socket))
@@ -168,7 +170,7 @@ def run(
 
     Raises what Node.start raises, and what its main loop failed with.
     """
-    with stop_requests() as requests:
+    with stop_requests() as requests, _quick_switches():
         node = Node(config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell)
         node.start()
         try:
@@ -178,6 +180,17 @@ def run(
             node.stop()
     if node.failure is not None:
         raise node.failure
+
+
+@contextmanager
+def _quick_switches() -> Iterator[None]:
+    """Let the threads of this process wait for each other no longer than they must."""
+    former = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(former)
 
 
 def _open_state(config: Config) -> SharedState:

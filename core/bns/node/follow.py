@@ -1,9 +1,8 @@
 """The node's main loop: index what is new, wait for more (spec 08 section 7).
 
-Requests are answered from the same connection that blocks are written through, under one lock. The lock is held from
-the begin of a transaction to its end, but not while blocks are fetched and searched, which is most of the time. So an
-answer comes from whole blocks, and waits for one transaction at most. A second connection would spare this wait, but
-needs the caches of the state (consensus hashes, namespaces) a second time, and to be told of each commit.
+Requests are answered from a connection of their own (bns.node.reading), so reads never wait for blocks to be written.
+The lock is for what else writes: it is held from the begin of a transaction to its end, but not while blocks are
+fetched and searched, which is most of the time.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ log = logging.getLogger("bns.node")
 
 
 class SharedState(State):
-    """A state whose writer holds `lock` while it writes; who reads in another thread holds it too."""
+    """A state whose writer holds `lock` while it writes; so does another thread that uses its connection."""
 
     def __init__(self, connection: sqlite3.Connection, params: Params, path: Path | None = None) -> None:
         self.lock = threading.RLock()

@@ -32,6 +32,7 @@ BUSY_SECONDS = 10.0
 
 _LOG_BYTES_KEPT = 32 << 20
 _CACHE_KIB = 16 << 10
+_READ_CACHE_KIB = 8 << 10
 _NO_ROOM = 1 << 20
 _MAGIC = b"SQLite format 3\0"
 _HEADER_SIZE = 100
@@ -131,6 +132,18 @@ def open_checked(path: Path, expected_meta: Mapping[str, str]) -> sqlite3.Connec
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES_KEPT}")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, to a database that this process has open for writing already."""
+    with typed_errors(path):
+        connection = _connect(path, "mode=ro")
+        try:
+            connection.execute(f"PRAGMA cache_size = -{_READ_CACHE_KIB}")
         except BaseException:
             connection.close()
             raise
