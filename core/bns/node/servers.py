@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
+import resource
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvicorn
+import uvloop
 
 from bns.errors import BnsError
+from bns.node.connections import Connection, Limits, Room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +23,12 @@ if TYPE_CHECKING:
 
 LAST_ANSWERS_SECONDS = 5.0
 """How long answers that are under way may take once the servers are asked to stop."""
+
+_FILES = 8192
+"""Files and sockets that a node asks the system to let it have."""
+
+_OTHER_FILES = 256
+"""Files and sockets that are not connections of clients."""
 
 
 class CannotListen(BnsError):
@@ -44,13 +54,14 @@ def listen(what: str, host: str, port: int) -> socket.socket:
 
 
 class Servers:
-    """Answers requests from start to stop."""
+    """Answers requests from start to stop. The limits are those of each service."""
 
-    def __init__(self, services: Sequence[Service]) -> None:
-        self._servers = [(_Server(_config(service.app)), service.listener) for service in services]
+    def __init__(self, services: Sequence[Service], limits: Limits | None = None) -> None:
+        limits = limits or _possible(Limits(), len(services))
+        self._servers = [(_Server(service.app, limits), service.listener) for service in services]
         self._ready = threading.Event()
         self._failure: BaseException | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="servers", daemon=True)
 
     def start(self) -> None:
@@ -90,16 +101,28 @@ class Servers:
         await asyncio.gather(*tasks)
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app, log_config=None, access_log=False, ws="none", lifespan="off", date_header=False, proxy_headers=False
-    )
+def _possible(limits: Limits, services: int) -> Limits:
+    """The limits that the system's limit of open files leaves, which is raised as far as we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft == resource.RLIM_INFINITY:
+        return limits
+    return limits._replace(connections=max(1, min(limits.connections, (soft - _OTHER_FILES) // services)))
 
 
 class _Server(uvicorn.Server):
     """uvicorn that starts and stops by events, where the original looks ten times a second."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._room = Room(limits)
+        protocol: Any = functools.partial(Connection, self._room)
+        config = uvicorn.Config(
+            app, http=protocol, ws="none", lifespan="off",
+            log_config=None, log_level="error", access_log=False, date_header=False, proxy_headers=False,
+        )  # fmt: skip
         super().__init__(config)
         self.ready = asyncio.Event()
         self.stopping = asyncio.Event()
@@ -111,6 +134,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
+        self._room.stop()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         if self.server_state.tasks:
