@@ -10,7 +10,7 @@ import msgspec
 from starlette.routing import compile_path
 
 from bns.api.methods import METHODS
-from bns.api.openapi import document, path_of
+from bns.api.openapi import TROUBLE, document, path_of
 from bns.api.rest_schemas import Error
 from bns.api.routes import ENDPOINTS, OCTETS
 from bns.api.schemas import Crashed, Failed
@@ -105,12 +105,13 @@ def fault_of_answer(method: str, answer: str | bytes) -> str | None:
 
 
 def documented_replies() -> set[tuple[str, str, int]]:
-    """Method, path and status of every REST reply in the OpenAPI document."""
+    """Method, path and status of every REST reply in the OpenAPI document, but for those of a node in trouble."""
     return {
         (verb.upper(), path, int(status))
         for path, verbs in document()["paths"].items()
         for verb, operation in verbs.items()
         for status in operation["responses"]
+        if int(status) not in TROUBLE
     }
 
 
