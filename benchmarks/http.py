@@ -1,0 +1,351 @@
+"""The servers of a node: look-ups by many clients, and by some while thousands of blocks are being indexed.
+
+The node is the command in a process of its own, which follows a bitcoind; the clients are one process that keeps its
+connections open. `load` is the part of a core that each of the two used: where that of the clients is near 1, they are
+what is slow. Latencies are in milliseconds, from the first byte of a request to the last of its answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import functools
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import xmlrpc.client
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+import psutil
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from bns.zonefiles.store import zonefile_hash
+from bnslab.bitcoind import PortPool, RunDirectory, find
+from bnslab.campaigns.chains import lifecycle_lab
+from bnslab.chain import start_node
+from bnslab.chain.factory import base_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bnslab.bitcoind import RegtestNode
+    from bnslab.lab import Lab
+
+Row = dict[str, Any]
+COLUMNS = (
+    "what",
+    "clients",
+    "requests",
+    "req/s",
+    "p50",
+    "p99",
+    "max",
+    "node load",
+    "us/req",
+    "client load",
+    "blocks/s",
+)
+WITH_ZONEFILE = 100
+PACED = 200
+"""Requests a second, all clients together, of those who read while blocks are being indexed."""
+
+
+# The clients
+
+
+class Client(asyncio.Protocol):
+    """Asks one question after another on a connection of its own, and times the answers."""
+
+    def __init__(self, questions: Sequence[bytes], times: list[float], pause: float) -> None:
+        self._questions = questions
+        self._times = times
+        self._pause = pause
+        self._asked = 0
+        self._got = bytearray()
+        self._transport: asyncio.Transport
+        self._sent = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Ask the first question."""
+        self._transport = transport
+        self._ask()
+
+    def _ask(self) -> None:
+        self._sent = perf_counter()
+        self._transport.write(self._questions[self._asked % len(self._questions)])
+        self._asked += 1
+
+    def data_received(self, data: bytes) -> None:
+        """Part of an answer, or all of it: then ask on."""
+        got = self._got
+        got += data
+        end = got.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        start = got.find(b"content-length: ") + 16
+        if len(got) < end + 4 + int(got[start : got.find(b"\r", start)]):
+            return
+        now = perf_counter()
+        assert got.startswith(b"HTTP/1.1 200"), bytes(got)
+        got.clear()
+        self._times.append(now - self._sent)
+        if self._pause:
+            asyncio.get_running_loop().call_later(max(0.0, self._sent + self._pause - now), self._ask)
+        else:
+            self._ask()
+
+
+async def ask(port: int, questions: Sequence[bytes], clients: int, seconds: float, pause: float) -> list[float]:
+    """The times of all answers within some seconds, or until the standard input ends."""
+    times: list[float] = []
+    loop = asyncio.get_running_loop()
+    share = max(1, len(questions) // clients)
+    transports = []
+    for turn in range(clients):
+        own = [*questions[turn * share :], *questions[: turn * share]]
+        client = functools.partial(Client, own, times, pause)
+        transports.append((await loop.create_connection(client, "127.0.0.1", port))[0])
+    if pause:
+        await loop.run_in_executor(None, sys.stdin.read)
+    else:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await loop.create_future()
+    for transport in transports:
+        transport.abort()
+    return list(times)
+
+
+def be_clients() -> None:
+    """Do what the standard input says, and write the times to the standard output."""
+    orders = json.loads(sys.stdin.readline())
+    questions = [question.encode() for question in orders.pop("questions")]
+    started, cpu = perf_counter(), process_time()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        times = runner.run(ask(questions=questions, **orders))
+    seconds = perf_counter() - started
+    json.dump({"times": times, "seconds": seconds, "load": (process_time() - cpu) / seconds}, sys.stdout)
+
+
+class Clients:
+    """A process of clients, from when it is made until its figures are asked for."""
+
+    def __init__(self, port: int, questions: Sequence[str], clients: int, seconds: float, pause: float = 0.0) -> None:
+        self._clients = clients
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", __file__, "--be-clients"], stdin=pipe, stdout=pipe, text=True
+        )
+        orders = {"port": port, "questions": questions, "clients": clients, "seconds": seconds, "pause": pause}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(orders) + "\n")
+        self._process.stdin.flush()
+
+    def figures(self) -> Row:
+        """What came of it."""
+        output, _ = self._process.communicate()
+        result = json.loads(output)
+        times = sorted(1000 * seconds for seconds in result["times"])
+        return {
+            "clients": self._clients,
+            "requests": len(times),
+            "req/s": len(times) / result["seconds"],
+            "p50": times[len(times) // 2],
+            "p99": times[len(times) * 99 // 100],
+            "max": times[-1],
+            "client load": result["load"],
+        }
+
+
+# The node
+
+
+class Node:
+    """The command, following a bitcoind, with a log that is read line by line."""
+
+    def __init__(self, directory: Path, lab: Lab, bitcoind: RegtestNode, ports: PortPool) -> None:
+        self.rpc_port, self.api_port = ports.take(), ports.take()
+        settings = dict(
+            line.split("=", 1) for line in (bitcoind.directory / "bitcoin.conf").read_text().splitlines() if "=" in line
+        )
+        sections: dict[str, dict[str, object]] = {
+            "blockstack": {"server_version": "19.0.8.1", "rpc_port": self.rpc_port, "backup_frequency": 10**6},
+            "blockstack-api": {"api_port": self.api_port},
+            "bitcoind": {
+                "server": "127.0.0.1", "port": bitcoind.rpc_port, "user": settings["rpcuser"],
+                "passwd": settings["rpcpassword"], "regtest": "yes",
+            },
+            "environment": {**lab.params.to_reference_env()},
+        }  # fmt: skip
+        text = [
+            f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+            for name, keys in sections.items()
+        ]
+        (directory / "blockstack-server.ini").write_text("\n".join(text))
+        command = [sys.executable, "-m", "bns.cli", "start", "--foreground", f"--working-dir={directory}"]
+        self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.process = psutil.Process(self._popen.pid)
+
+    def wait_for(self, pattern: str) -> None:
+        """Read the log up to a line."""
+        assert self._popen.stderr is not None
+        for line in self._popen.stderr:
+            if re.search(pattern, line):
+                return
+        raise AssertionError(f"the node ended before it said {pattern!r}")
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far."""
+        return float(sum(self.process.cpu_times()[:2]))
+
+    def close(self) -> None:
+        """End it."""
+        self._popen.terminate()
+        self._popen.communicate()
+
+
+def get(name: str) -> str:
+    """A look-up by REST."""
+    return f"GET /v1/names/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def call(name: str) -> str:
+    """A look-up by RPC."""
+    body = xmlrpc.client.dumps((name,), "get_name_blockchain_record")
+    return f"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+
+def zonefile(number: int) -> bytes:
+    """A zone file as they are."""
+    target = f"https://gaia.example/hub/{number:034d}/profile.json"
+    return f'$ORIGIN zone{number}.bench\n$TTL 3600\n_http._tcp\tIN\tURI\t10\t1\t"{target}"\n'.encode()
+
+
+def make_chain(options: argparse.Namespace) -> Lab:
+    """Names in all states, the last of them with zone files."""
+    lab = lifecycle_lab(options.blocks, options.operations)
+    names = [f"zone{number}.bench" for number in range(WITH_ZONEFILE)]
+    owners = [lab.wallet(f"zone owner {number % 10}") for number in range(WITH_ZONEFILE)]
+    for name, owner in zip(names, owners, strict=True):
+        lab.name_preorder(name, by=owner)
+    lab.mine()
+    for number, (name, owner) in enumerate(zip(names, owners, strict=True)):
+        lab.name_registration(name, by=owner, value_hash=zonefile_hash(zonefile(number)))
+    lab.mine()
+    return lab
+
+
+@contextmanager
+def bitcoind_with(lab: Lab, options: argparse.Namespace, ports: PortPool) -> Iterator[RegtestNode]:
+    """A fresh bitcoind with the chain of a scenario."""
+    program = find(options.bitcoind, options.cache)
+    with RunDirectory.create(options.cache) as run, start_node(program, run.path, ports) as node:
+        blocks = lab.chain.blocks_from(base_chain().height + 1)
+        raws = [*base_chain().hex_blocks, *(block.raw.hex() for block in blocks)]
+        for start in range(0, len(raws), 50):
+            reasons = node.rpc.batch([("submitblock", (raw,)) for raw in raws[start : start + 50]])
+            assert not any(reasons), reasons
+        yield node
+
+
+def measure(options: argparse.Namespace) -> Iterator[Row]:
+    """All parts, one after the other, against nodes that index the same chain."""
+    lab = make_chain(options)
+    tip = lab.receipts[-1].height
+    ports = PortPool()
+    with bitcoind_with(lab, options, ports) as bitcoind:
+        for clients in (0, 8) * options.rounds:
+            with running(lab, bitcoind, ports) as node:
+                yield catch_up(node, tip, len(lab.receipts), clients)
+        with running(lab, bitcoind, ports) as node:
+            node.wait_for(f"indexed up to block {tip},")
+            with xmlrpc.client.ServerProxy(f"http://127.0.0.1:{node.rpc_port}") as proxy:
+                for number in range(WITH_ZONEFILE):
+                    proxy.put_zonefiles([base64.b64encode(zonefile(number)).decode()])
+            yield from steady(node, options)
+
+
+@contextmanager
+def running(lab: Lab, bitcoind: RegtestNode, ports: PortPool) -> Iterator[Node]:
+    """A node with an empty database."""
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        node = Node(Path(directory), lab, bitcoind, ports)
+        stack.callback(node.close)
+        yield node
+
+
+def catch_up(node: Node, tip: int, blocks: int, clients: int) -> Row:
+    """Reads while the whole chain is being indexed; without any, the rate to compare with."""
+    node.wait_for("the node is ready")
+    started, cpu = perf_counter(), node.cpu()
+    questions = [
+        "GET /v1/info HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /v1/names?page=0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ]
+    reading = Clients(node.api_port, questions, clients, 0, clients / PACED) if clients else None
+    node.wait_for(f"indexed up to block {tip},")
+    seconds = perf_counter() - started
+    row: Row = {"what": "indexing", "clients": 0, "blocks/s": blocks / seconds}
+    if reading is not None:
+        row |= {**reading.figures(), "what": "reads while indexing"}
+    return {**row, "node load": (node.cpu() - cpu) / seconds}
+
+
+def steady(node: Node, options: argparse.Namespace) -> Iterator[Row]:
+    """As many look-ups as the node can answer."""
+    names = [f"zone{number}.bench" for number in range(WITH_ZONEFILE)]
+    for what, port, question in (
+        ("GET /v1/names", node.api_port, get),
+        ("RPC get_name_blockchain_record", node.rpc_port, call),
+    ):
+        for clients in (64, 8):
+            for _ in range(options.rounds):
+                cpu, started = node.cpu(), perf_counter()
+                figures = Clients(port, [question(name) for name in names], clients, options.seconds).figures()
+                cpu = node.cpu() - cpu
+                load = cpu / (perf_counter() - started)
+                yield {"what": what, **figures, "node load": load, "us/req": 1e6 * cpu / figures["requests"]}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print; --json FILE writes the figures."""
+    parser = argparse.ArgumentParser(prog="http", description=__doc__)
+    parser.add_argument("--blocks", type=int, default=5000)
+    parser.add_argument("--operations", type=int, default=6500)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--bitcoind", type=Path)
+    parser.add_argument("--cache", type=Path, default=platformdirs.user_cache_path("bnslab"))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--be-clients", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.be_clients:
+        be_clients()
+        return 0
+    rows = list(measure(options))
+    show(rows)
+    if options.json is not None:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def show(rows: Sequence[Row]) -> None:
+    """The figures as a table."""
+    table = Table(*COLUMNS, title="servers")
+    for row in rows:
+        values = (row.get(column, "") for column in COLUMNS)
+        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in values))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
