@@ -20,6 +20,8 @@ from bns.api.schemas import Crashed, Failed
 from tests.api_nodes import OWNER, SUBDOMAIN, SUBDOMAIN_DID, make_node
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hypothesis.strategies import SearchStrategy
 
 CHECKED = settings(deadline=None, database=None)
@@ -74,8 +76,18 @@ def reply_to(request: bytes) -> Any:
     return json.loads(text)
 
 
+def ask(name: str, arguments: Sequence[Any]) -> None:
+    """A reply is an error that says why, or has one of the shapes of its method; text that is not ASCII is a fault."""
+    request = xmlrpc.client.dumps(tuple(arguments), name, allow_none=True)
+    reply = reply_to(request.encode())
+    if isinstance(reply, xmlrpc.client.Fault):
+        assert not request.isascii(), reply
+    else:
+        check(name, reply)
+
+
 def check(name: str, reply: Any) -> None:
-    """A reply is an error that says why, or has one of the shapes of its method."""
+    """An error that says why, or one of the shapes of its method."""
     if isinstance(reply, dict) and "error" not in reply:
         problems = []
         for shape in METHODS[name].shapes:
@@ -85,7 +97,6 @@ def check(name: str, reply: Any) -> None:
             except msgspec.ValidationError as problem:
                 problems.append(problem)
         raise AssertionError(f"{name}: {reply}: {problems}")
-    assert not isinstance(reply, xmlrpc.client.Fault), reply
     if "traceback" in reply:
         assert msgspec.convert(reply, Crashed).error.startswith("TypeError: rpc_")
     else:
@@ -99,7 +110,7 @@ def test_likely_arguments(name: str) -> None:
     @CHECKED
     @given(some.tuples(*[some.one_of(LIKELY, VALUES)] * count))
     def call(arguments: tuple[Any, ...]) -> None:
-        check(name, reply_to(xmlrpc.client.dumps(arguments, name, allow_none=True).encode()))
+        ask(name, arguments)
 
     call()
 
@@ -109,7 +120,7 @@ def test_any_arguments(name: str) -> None:
     @settings(CHECKED, max_examples=CHECKED.max_examples // 5)
     @given(some.lists(VALUES, max_size=6))
     def call(arguments: list[Any]) -> None:
-        check(name, reply_to(xmlrpc.client.dumps(tuple(arguments), name, allow_none=True).encode()))
+        ask(name, arguments)
 
     call()
 

@@ -179,8 +179,8 @@ def _pushed(schema_of: dict[str, Json]) -> Json:
 def _responses(endpoint: Endpoint, schema_of: dict[str, Json]) -> Json:
     replies: dict[int, tuple[Any, ...]] = {**endpoint.replies}
     replies.setdefault(400, (Error,))
-    if "{" in endpoint.path:
-        replies.setdefault(404, (Error,))
+    if "{" in endpoint.path:  # and what its pattern does not let through is no endpoint
+        replies[404] = tuple(dict.fromkeys((*replies.get(404, ()), Error)))
     replies.update(dict.fromkeys(TROUBLE, ()))
     return {str(status): _response(status, shapes, schema_of) for status, shapes in sorted(replies.items())}
 
