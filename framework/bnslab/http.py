@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import orjson
 import uvicorn
 
+from bns.node.servers import listen
 from bnslab.errors import LabError
 
 if TYPE_CHECKING:
@@ -202,11 +203,14 @@ class HttpClient(Client):
 
 
 class LoopbackServer:
-    """Serves an ASGI application on a free port of 127.0.0.1, once, in a thread of its own; a context manager."""
+    """Serves an ASGI application on 127.0.0.1, once, in a thread of its own; a context manager.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Without a port it is a free one. CannotListen, which says what for, if it is not to be had.
+    """
+
+    def __init__(self, app: ASGIApp, port: int = 0, what: str = "server") -> None:
         self._server = _Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", date_header=False))
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = listen(what, "127.0.0.1", port)
         self._thread = threading.Thread(target=self._run, name="bnslab-http", daemon=True)
         self._failure: BaseException | None = None
         self.port: int = self._socket.getsockname()[1]

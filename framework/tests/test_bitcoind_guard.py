@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,13 +14,12 @@ import psutil
 import pytest
 
 from bnslab.bitcoind import CacheUnusable, PortPool, RegtestNode, RunDirectory, guard, sweep
+from tests.processes import SOON, ends, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bnslab.bitcoind import Bitcoind
-
-SOON = 10.0
 
 HARNESS = """
 import sys
@@ -85,25 +83,6 @@ def harness(
         for left in (one.node, one.watcher):
             if runs(left):
                 left.kill()
-
-
-def ends(process: psutil.Process) -> bool:
-    """Whether the process ends soon. A zombie has ended: when it is buried is up to its new parent."""
-    if sys.platform != "linux":
-        process.wait(SOON)
-        return True
-    try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], SOON)[0])
-    finally:
-        os.close(handle)
-
-
-def runs(process: psutil.Process) -> bool:
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
 def left_in(cache: Path) -> list[str]:
