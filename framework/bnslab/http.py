@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import socket
 import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -17,6 +16,7 @@ from bns.node.servers import listen
 from bnslab.errors import LabError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Collection, Coroutine, Mapping
     from types import TracebackType
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from bnslab.bitcoind.doctor import Finding, State, examine, render
 
 if TYPE_CHECKING:
+    import pytest
+
     from bnslab.bitcoind import Bitcoind
 
 
@@ -28,6 +30,8 @@ def test_findings_of_this_machine(tmp_path: Path, bitcoind_binary: Bitcoind) -> 
         "setpriv",
         "docker",
         "reference",
+        "blockstack.js",
+        "browser",
     ]
     assert found["Python"] == Finding("Python", State.OK, sys.version.split()[0], "install Python 3.11 or later")
     assert found["cache"].state is State.OK
@@ -53,6 +57,18 @@ def test_what_is_missing_comes_with_a_remedy(tmp_path: Path) -> None:
     assert found["bitcoind"].remedy == "./lab bitcoind install"
     assert found["cache"].state is State.MISSING
     assert "Not a directory" in found["cache"].detail
+
+
+def test_what_foreign_clients_need_is_named_with_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bitcoind_binary: Bitcoind
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = by_name(examine(tmp_path / "cache", bitcoind_binary.program))
+    needed = {"reference": "Python 2.7", "blockstack.js": "apt install nodejs npm", "browser": "apt install chromium"}
+    for name, advice in needed.items():
+        assert found[name].state is State.OPTIONAL
+        assert advice in found[name].remedy
 
 
 def test_rendering() -> None:

@@ -16,10 +16,14 @@ from bnslab.bitcoind.errors import BitcoindNotFound
 from bnslab.bitcoind.flags import probe_flags
 from bnslab.bitcoind.image import engine_absent
 from bnslab.bitcoind.locate import find
+from bnslab.clients import ClientUnavailable, javascript
+from bnslab.clients.browser import find_browser
 from bnslab.nodes import reference
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bnslab.errors import LabError
 
 _ENOUGH_DISK = 500_000_000
 
@@ -57,6 +61,8 @@ def examine(cache: Path, explicit: Path | None = None) -> list[Finding]:
         _setpriv(),
         _docker(),
         _reference(cache),
+        _javascript(cache),
+        _browser(),
     ]
 
 
@@ -141,14 +147,40 @@ def _reference(cache: Path) -> Finding:
     try:
         python = reference.find_python2()
     except reference.ReferenceUnavailable as error:
-        detail, _, remedy = str(error).partition("; what to do: ")
-        return Finding(name, State.OPTIONAL, detail, f"needed to compare with the reference only: {remedy}")
+        return _absent(name, error, "needed to compare with the reference only")
     where = f"Python {python.version} ({python.program})"
     try:
         reference.find(cache, python.program)
     except reference.ReferenceUnavailable:
         return Finding(name, State.OK, f"not installed; can be, for {where}")
     return Finding(name, State.OK, f"Blockstack Core {reference.VERSION} for {where}")
+
+
+def _javascript(cache: Path) -> Finding:
+    name = "blockstack.js"
+    try:
+        node = javascript.find_node()
+    except ClientUnavailable as error:
+        return _absent(name, error, "needed to test with this client only")
+    where = f"Node.js {node.version} ({node.program}) and npm"
+    try:
+        javascript.find(cache, node)
+    except ClientUnavailable:
+        return Finding(name, State.OK, f"not installed; can be, by {where}")
+    return Finding(name, State.OK, f"{javascript.version()} for {where}")
+
+
+def _browser() -> Finding:
+    name = "browser"
+    try:
+        return Finding(name, State.OK, str(find_browser()))
+    except ClientUnavailable as error:
+        return _absent(name, error, "needed to test the panel of ./lab up only")
+
+
+def _absent(name: str, error: LabError, needed: str) -> Finding:
+    detail, _, remedy = str(error).partition("; what to do: ")
+    return Finding(name, State.OPTIONAL, detail, f"{needed}: {remedy}")
 
 
 def _state(fit: bool) -> State:

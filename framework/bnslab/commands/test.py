@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments
+from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, default_cache, report
 from bnslab.commands._checkout import checkout
 from bnslab.commands._runner import MOST_WORKERS, run_pytest, usable_cores, worker_arguments, workers_option
 
@@ -25,13 +25,18 @@ def command(everything: bool, workers: int | None, cache: Path | None, bitcoind:
     """Run unit tests, golden files and scenarios.
 
     An endpoint, a documented error or a method of the interfaces that no test reaches fails the run, too. Tests marked
-    network, browser, container or foreign run with --all only. What was skipped is listed with its
-    reason. Without -n there is a worker for each core, up to 8. The exit status is that of pytest.
+    network, browser, container or foreign run with --all only, which installs what they need: packages of Python and
+    Node.js anywhere, those of Debian as root. What was skipped is listed with its reason. Without -n there is a worker
+    for each core, up to 8. The exit status is that of pytest.
     """
     root = checkout()
     options = ["--rootdir", str(root), "-c", str(root / "pyproject.toml"), "-rs", "--hypothesis-profile", "ci"]
     options += ["-p", "bnslab.commands._contract"]
-    if not everything:
+    if everything:
+        from bnslab.clients.packages import prepare
+
+        prepare((cache or default_cache()).absolute(), report)
+    else:
         options += ["-p", "bnslab.commands._optional"]
     options += worker_arguments(min(usable_cores(), MOST_WORKERS) if workers is None else workers)
     options += chain_arguments(None, bitcoind, cache)

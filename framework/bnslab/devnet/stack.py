@@ -62,8 +62,8 @@ class Devnet:
         failed: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self.params = Params.regtest(first_block=base_chain().height + 1)
-        self.rest_port = rest_port or ports.take()
-        self.rpc_port = rpc_port or ports.take()
+        self.rest_port = rest_port or 0
+        self.rpc_port = rpc_port or 0
         self.receipts: dict[int, Receipt] = {}
         """What the last 1,000 blocks did, by height."""
         self._binary = binary
@@ -185,6 +185,9 @@ class Devnet:
     def _start_node(self, opened: ExitStack) -> None:
         directory = self._run_dir / "node"
         directory.mkdir(mode=0o700)
+        # chosen as late as possible, so that nobody takes them first
+        self.rest_port = self.rest_port or self._ports.take()
+        self.rpc_port = self.rpc_port or self._ports.take()
         node = Node(self._config(directory), serve_api=True, expected={}, ended=self._ended, tell=self._told)
         self._node = node
         node.start()

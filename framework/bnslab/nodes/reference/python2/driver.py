@@ -21,7 +21,6 @@ garbage collection, waiting for the disk. The files of this directory can be par
 from __future__ import absolute_import, print_function
 
 import gc
-import hashlib
 import json
 import logging
 import os
@@ -31,18 +30,7 @@ import sqlite3
 import sys
 import time
 
-try:
-    hashlib.new("ripemd160")
-except ValueError:
-    # A Python without OpenSSL, or with one that has given this hash up.
-    from Cryptodome.Hash import RIPEMD160
-
-    _hash_new = hashlib.new
-
-    def _new(name, data=b""):
-        return RIPEMD160.new(data) if name.lower() == "ripemd160" else _hash_new(name, data)
-
-    hashlib.new = _new
+import ripemd  # before what needs the hash
 
 _connect = sqlite3.connect
 
