@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -100,3 +102,20 @@ def test_what_does_not_fit(method: str, arguments: list[Any], change: Any) -> No
     assert fits(answer, METHODS[method].shapes)
     change(answer)
     assert not fits(answer, METHODS[method].shapes)
+
+
+def test_shapes_can_be_freed() -> None:
+    """Decoders of all shapes come and go; freeing what is not theirs would end the process later."""
+    program = """if True:
+        import gc, msgspec
+        from bns.api.methods import METHODS
+        from bns.api.routes import ENDPOINTS, OCTETS
+        replies = [shapes for endpoint in ENDPOINTS for shapes in endpoint.replies.values()]
+        for shapes in [*replies, *(method.shapes for method in METHODS.values())]:
+            for shape in shapes:
+                if shape != OCTETS:
+                    msgspec.json.Decoder(shape)
+        gc.collect()
+    """
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, env={"PYTHONMALLOC": "debug"}, check=False).returncode == 0

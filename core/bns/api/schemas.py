@@ -70,7 +70,7 @@ class NamespacePreorder(_Preorder, tag="NAMESPACE_PREORDER"):
 
 class _NamespaceState(_Operation):
     base: Annotated[int, Meta(ge=0, le=255)]
-    buckets: list[int] | Buckets
+    buckets: list[int] | str  # msgspec 0.22 frees what is not its own where a pattern stands beside a list
     coeff: Annotated[int, Meta(ge=0, le=255)]
     lifetime: Count
     namespace_id: str
