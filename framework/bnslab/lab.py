@@ -6,6 +6,7 @@ backend judge it, lets the node index it and runs the checks.
 
 from __future__ import annotations
 
+import base64
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from bns.errors import InvalidInput, Reason
 from bnslab.chain.base import BlockRefused
 from bnslab.chain.factory import BaseChain, BlockFactory
 from bnslab.exchange import RestExchange, RpcExchange
+from bnslab.moments import Moment
+from bnslab.nodes.inprocess import InProcessNode
 from bnslab.operations import Operations
 from bnslab.outputs import Outputs
-from bnslab.sent import ACCEPTED, ANYTHING, Expected, NameInfo, Sent
+from bnslab.sent import ACCEPTED, ANYTHING, Expected, Sent
 from bnslab.trace import Trace
 from bnslab.transactions import Draft, require_satoshis
 from bnslab.verification import verify
@@ -32,12 +35,14 @@ if TYPE_CHECKING:
     from bns.engine import Receipt
     from bns.identity.snv.proof import Operation
     from bns.params import Epoch, Params
-    from bnslab.chain.base import ChainBackend
+    from bnslab.chain.base import ChainBackend, Tip
     from bnslab.checks.base import Check
     from bnslab.exchange import Exchange
     from bnslab.fixtures import ZonefileEntry
     from bnslab.http import Response
-    from bnslab.nodes import MakeNode
+    from bnslab.nodes import MakeNode, Node
+    from bnslab.script.recorder import Recorder
+    from bnslab.sent import NameInfo
 
 _TOP_UP = 100_000_000
 
@@ -79,6 +84,13 @@ class Lab(Operations, DataPlane):
         self._factory = BlockFactory.for_scenario(identity)
         self._pending: list[Transaction] = []
         self._expected: Expected = ACCEPTED
+        self._make_node = make_node
+        self._past: dict[tuple[str, int], Moment] = {}
+        self._branches = 0
+        self.recorder: Recorder | None = None
+        """Writes down what is sent and mined, if there is one."""
+        self.branching = False
+        """Whether a branch is open, whose blocks will be taken back."""
 
     # The chain
 
@@ -138,6 +150,8 @@ class Lab(Operations, DataPlane):
             if transaction.txid in self.sent:
                 self.sent[transaction.txid].settle(receipt)
         self.trace.block(receipt, self.sent)
+        if self.recorder is not None and not self.branching:
+            self.recorder.mined()
         for check in self.checks:
             check.after_block(self, receipt)
         self.exchanges.clear()
@@ -155,6 +169,58 @@ class Lab(Operations, DataPlane):
         if self._gaia is not None:
             self._gaia.close()
         self.node.close()
+        for moment in self._past.values():
+            moment.node.close()
+        self._past.clear()
+
+    @contextmanager
+    def branch(self) -> Iterator[None]:
+        """Try something: when the block ends, all is as it was at its begin, pending operations included.
+
+        What is pending inside at the end is not mined. Chain, node, coins, trace and receipts go back; operations sent
+        inside keep their verdicts. The fixture of the scenario knows nothing of it. Branches do not nest.
+        """
+        if self.branching:
+            raise InvalidInput("lab.branch()", "a branch inside a branch", "one at a time")
+        tip, pending, sent = self._tip, list(self._pending), dict(self.sent)
+        published, order_dependent = len(self.published), set(self.order_dependent)
+        lines, receipts = len(self.trace.lines), len(self.receipts)
+        self.branching = True
+        self._branches += 1
+        # other coinbases, because a node refuses for ever what it was once told to forget
+        self._factory = BlockFactory.for_scenario(self.identity, branch=self._branches)
+        try:
+            yield
+            del self.trace.lines[lines:]  # after a failure they tell of it
+        finally:
+            self.branching = False
+            self._factory = BlockFactory.for_scenario(self.identity)
+            del self.receipts[receipts:]
+            self._pending, self.sent, self.order_dependent = pending, sent, order_dependent
+            self._go_back(tip, published)
+            for transaction in pending:
+                self._ledger.apply(transaction, tip.height + 1)
+
+    def _go_back(self, tip: Tip, published: int) -> None:
+        """To an earlier block, and the number of zone files handed over by then."""
+        self._ledger.rollback(tip.height)
+        if tip != self._tip:
+            self.chain.rollback(tip.height)
+            self.node.rollback(tip.height)
+            self._tip = tip
+        if len(self.published) > published:  # a node keeps what it was given: have another
+            del self.published[published:]
+            self.node.close()
+            self.node = self._indexed(tip.height, self._make_node)
+
+    def _indexed(self, height: int, make_node: MakeNode) -> Node:
+        """A new node that has indexed the chain up to a height, and was handed the same zone files."""
+        node, given = make_node(self.params, self._outputs), list(self.published)
+        for block in self.chain.blocks_from(self.params.first_block)[: height - self.base.height]:
+            node.apply(block.tip.height, block.raw)
+            while given and given[0].after_height <= block.tip.height:
+                node.put_zonefile(base64.b64decode(given.pop(0).base64))
+        return node
 
     # Wallets
 
@@ -176,8 +242,12 @@ class Lab(Operations, DataPlane):
 
     def fund(self, wallet: Wallet | str, satoshis: int) -> None:
         """Pay a wallet from the faucet, in the pending block. Operations fund their wallets by themselves."""
-        output = self._wallet(wallet).output(require_satoshis("funds", satoshis))
-        self._queue(self._faucet.pay([output], self.height + 1))
+        self._fund(self._wallet(wallet), require_satoshis("funds", satoshis))
+        if self.recorder is not None and not self.branching:
+            self.recorder.funded(self._wallet(wallet), satoshis)
+
+    def _fund(self, wallet: Wallet, satoshis: int) -> None:
+        self._queue(self._faucet.pay([wallet.output(satoshis)], self.height + 1))
 
     def _wallet(self, wallet: Wallet | str) -> Wallet:
         return wallet if isinstance(wallet, Wallet) else self.wallets[wallet]
@@ -219,11 +289,13 @@ class Lab(Operations, DataPlane):
     def send(self, draft: Draft, by: Wallet) -> Sent:
         """Put an operation into the pending block, its wallet funded as needed."""
         if by.balance < draft.amount:
-            self.fund(by, max(_TOP_UP, 2 * draft.amount))
+            self._fund(by, max(_TOP_UP, 2 * draft.amount))
         transaction = draft.sign(by)
         sent = Sent(draft.opcode, draft.subject, by.name, transaction.txid, self.height + 1, self._expected)
         self.sent[transaction.txid] = sent
         self._queue(transaction)
+        if self.recorder is not None and not self.branching:
+            self.recorder.sent(draft, by, sent)
         return sent
 
     def send_payload(self, payload: bytes, by: Wallet | str, outputs: Sequence[TxOut | None] = (None,)) -> Sent:
@@ -231,6 +303,20 @@ class Lab(Operations, DataPlane):
         wallet = self._wallet(by)
         op_return(payload)
         return self.send(Draft("PAYLOAD", payload.hex(), payload, tuple(outputs)), wallet)
+
+    def send_transaction(self, transaction: Transaction) -> Sent:
+        """Put any signed transaction into the pending block, as it is."""
+        sent = Sent("TRANSACTION", transaction.txid[:8], "hand", transaction.txid, self.height + 1, self._expected)
+        self.sent[transaction.txid] = sent
+        self._queue(transaction)
+        if self.recorder is not None and not self.branching:
+            self.recorder.sent_raw(transaction, sent)
+        return sent
+
+    @property
+    def pending(self) -> tuple[Transaction, ...]:
+        """What the next block will hold, payments of the faucet included."""
+        return tuple(self._pending)
 
     def _queue(self, transaction: Transaction) -> None:
         self._ledger.apply(transaction, self.height + 1)
@@ -252,13 +338,28 @@ class Lab(Operations, DataPlane):
 
     # Looking
 
+    @property
+    def now(self) -> Moment:
+        """What the node knows at the last block."""
+        return Moment(self.height, self.node, self.params)
+
+    def at(self, height: int) -> Moment:
+        """What the node knew when a block was its last one: the core indexes the chain anew up to there.
+
+        InvalidInput unless the height lies between the base chain and the tip.
+        """
+        if not isinstance(height, int) or not self.base.height <= height <= self.height:
+            raise InvalidInput(
+                "height to look back to", height, f"a whole number from {self.base.height} to {self.height}"
+            )
+        key = self.chain.blocks_from(height)[0].tip.hash, len(self.published)
+        if key not in self._past:
+            self._past[key] = Moment(height, self._indexed(height, InProcessNode), self.params)
+        return self._past[key]
+
     def name(self, name: str) -> NameInfo | None:
         """What the node knows of a registered name, expired ones included; None if it never was one."""
-        record = self.node.state.name(name)
-        namespace = None if record is None else self.node.state.namespace(record.namespace_id)
-        if record is None or namespace is None:
-            return None
-        return NameInfo.of(record, namespace, self.params, self.height)
+        return self.now.name(name)
 
     def snv(self, name: str, height: int, trust: str | None = None) -> list[Operation]:
         """The operations on a name in a block, each proven by a light client that trusts one thing.

@@ -36,9 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab-cache", type=Path, metavar="DIR", help="Directory for installed programs and runs.")
     group.addoption("--lab-trace", action="store_true", help="Write the trace of every scenario, not only of failures.")
     group.addoption("--lab-output", type=Path, metavar="DIR", help="Directory for traces (default: results).")
+    group.addoption("--lab-record", type=Path, metavar="DIR", help="Write each scenario that passes as a script.")
     group.addoption("--lab-skip-check", action="append", default=[], metavar="NAME", help="Switch a check off.")
     group.addoption("--fill", action="store_true", help="Fail where a scenario has no fixture yet.")
     group.addoption("--fill-update", action="store_true", help="Write the fixtures that differ or are missing.")
+    group.addoption("--lab-budget", action="append", default=[], metavar="WHAT=N", help="Fail scenarios beyond it.")
+    group.addoption("--lab-slowest", action="store_true", help="List the ten slowest scenarios with their costs.")
+    group.addoption("--lab-annotations", action="store_true", help="Show failures as GitHub annotations too.")
+    group.addoption("--shard", metavar="I/N", help="Only the I-th of N parts, balanced by recorded durations.")
+    group.addoption("--lab-save-durations", action="store_true", help="Record durations for --shard.")
+    group.addoption("--lab-today", metavar="DATE", help="The day by which quarantines end (default: today).")
+    parser.addini("lab_durations", "File of the durations for --shard.", default="fixtures/durations.json")
+    parser.addini("lab_quarantine", "File of tests that may fail for a while.", default="quarantine.toml")
     parser.addini("lab_fixtures", "Directory of the scenarios' fixtures.", default="fixtures/scenarios")
     parser.addini("lab_require_fixtures", "Fail where a scenario has no fixture.", type="bool", default=False)
 
@@ -47,8 +56,26 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark and the reporter."""
     config.addinivalue_line("markers", "epochs(*numbers, ends, reveal_expire, ...): rules of a scenario's chain")
     from bnslab.reporting import Reporting
+    from bnslab.summary import Summary
 
     config.pluginmanager.register(Reporting(config), "bnslab-reporting")
+    config.pluginmanager.register(Summary(config), "bnslab-summary")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Scripts are files of scenarios."""
+    if file_path.suffix != ".bns":
+        return None
+    from bnslab.script.collecting import ScriptFile
+
+    return ScriptFile.from_parent(parent, path=file_path)
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show what differs between two records."""
+    from bnslab.comparing import compared
+
+    return compared(left, right) if op == "==" else None
 
 
 @pytest.fixture(scope="session")

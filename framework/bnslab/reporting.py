@@ -105,6 +105,8 @@ def _where(bitcoind: Path | None, cache: Path | None) -> list[str]:
 def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
     """The deepest line of the scenario's own file on the way to the error; after its last line, the function."""
     path = item.nodeid.partition("::")[0]
+    if place := getattr(item, "place", None):  # of a script
+        return str(place)
     here = [entry for entry in excinfo.traceback if Path(str(entry.path)) == item.path]
     if here:
         return f"{path}:{here[-1].lineno + 1}: {str(here[-1].statement).strip()}"

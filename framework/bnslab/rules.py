@@ -25,6 +25,9 @@ _EPOCH_FIELDS = {
     "receive_fees": "receive_fees_period",
 }
 
+_WHOLE = ("ends", "reveal_expire", "overrides")
+"""Options that are not of one epoch."""
+
 _RUNS = [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)]
 
 each_epoch = pytest.mark.parametrize("epoch", [1, 2, 3], ids=["epoch1", "epoch2", "epoch3"])
@@ -35,15 +38,17 @@ def epochs(
     *numbers: int,
     ends: int | Sequence[int] = (),
     reveal_expire: int | None = None,
+    overrides: Mapping[str, str] | None = None,
     **fields: float | Sequence[float],
 ) -> pytest.MarkDecorator:
     """Mark a scenario with the epochs of its chain.
 
     epochs(3) stays in epoch 3; epochs(1, 2, 3, ends=(120, 130)) changes after blocks 120 and 130. lifetime
     (multiplier), grace (blocks), price (multiplier) and receive_fees (blocks) replace the values of the epochs named:
-    one value for all of them, or a tuple with one each. reveal_expire is the life of a reveal in blocks.
+    one value for all of them, or a tuple with one each. reveal_expire is the life of a reveal in blocks. overrides are
+    settings of the reference as chain files hold them (env), and come last.
     """
-    return pytest.mark.epochs(*numbers, ends=ends, reveal_expire=reveal_expire, **fields)
+    return pytest.mark.epochs(*numbers, ends=ends, reveal_expire=reveal_expire, overrides=overrides, **fields)
 
 
 def scenario_params(first_block: int, numbers: Sequence[int], options: Mapping[str, Any]) -> Params:
@@ -61,7 +66,10 @@ def scenario_params(first_block: int, numbers: Sequence[int], options: Mapping[s
     changes: dict[str, Any] = {"epochs": tuple(by_number[number] for number in (1, 2, 3))}
     if options.get("reveal_expire") is not None:
         changes["namespace_reveal_expire"] = _require_number("reveal_expire", options["reveal_expire"])
-    return replace(params, **changes)
+    params = replace(params, **changes)
+    if not options.get("overrides"):
+        return params
+    return Params.from_reference_env({**params.to_reference_env(), **options["overrides"]})
 
 
 def _require_ends(ends: object, count: int, first_block: int) -> tuple[int, ...]:
@@ -80,10 +88,10 @@ def _require_ends(ends: object, count: int, first_block: int) -> tuple[int, ...]
 def _changed(epoch: Epoch, position: int, count: int, options: Mapping[str, Any]) -> Epoch:
     changes: dict[str, Any] = {}
     for option, value in options.items():
-        if option in ("ends", "reveal_expire"):
+        if option in _WHOLE:
             continue
         if option not in _EPOCH_FIELDS:
-            raise InvalidInput("option of epochs()", option, f"one of {', '.join(_EPOCH_FIELDS)}, ends, reveal_expire")
+            raise InvalidInput("option of epochs()", option, f"one of {', '.join([*_EPOCH_FIELDS, *_WHOLE])}")
         if isinstance(value, tuple | list):
             if len(value) != count:
                 raise InvalidInput(option, value, f"{count} values, one for each epoch named")

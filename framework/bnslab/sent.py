@@ -20,10 +20,12 @@ class Verdict(Enum):
     """What a scenario can expect of an operation, apart from a reason to be rejected."""
 
     ACCEPTED = "accepted"
+    REJECTED = "rejected"
     ANYTHING = "anything"
 
 
 ACCEPTED = Verdict.ACCEPTED
+REJECTED = Verdict.REJECTED
 ANYTHING = Verdict.ANYTHING
 Expected = Verdict | Reason
 
@@ -82,6 +84,8 @@ class Sent:
                 return True
             case Verdict.ACCEPTED:
                 return self.accepted
+            case Verdict.REJECTED:
+                return not self.accepted
             case reason:
                 return self._outcome in (reason, Unsaid.UNSAID)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +17,14 @@ from bnslab.chain import open_backend
 from bnslab.chain.choice import choose_chain
 from bnslab.chain.factory import base_chain
 from bnslab.checks import make_checks
+from bnslab.costs import Costs, read_budgets
 from bnslab.errors import LabError
 from bnslab.lab import Lab
 from bnslab.nodes.choice import open_nodes
 from bnslab.recording import record
 from bnslab.reporting import LAB_KEY, PASSED_KEY
 from bnslab.rules import MARK, scenario_params
+from bnslab.summary import COSTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from bnslab.chain.base import ChainBackend
     from bnslab.fixtures import Fixture
     from bnslab.nodes import MakeNode
+    from bnslab.script.recorder import Recorder
 
 
 def cache_of(config: pytest.Config) -> Path:
@@ -96,6 +100,7 @@ class Scenario:
         self.identity = scenario_identity(self._item.nodeid)
         self.fixture_path = fixture_path(self._config, self.identity)
         self._lab: Lab | None = None
+        self._rpc_before, self._began = 0, 0.0
 
     def open(self) -> Lab:
         """Start at the base chain."""
@@ -103,6 +108,11 @@ class Scenario:
         checks = make_checks(self._stored_fixture(), skipped)
         self._lab = Lab(self.identity, self._params(), base_chain(), self._chain, self._nodes, checks)
         self._item.stash[LAB_KEY] = self._lab
+        self._rpc_before, self._began = self._chain.rpc_calls, time.perf_counter()
+        if self._config.getoption("--lab-record"):
+            from bnslab.script.recorder import Recorder
+
+            Recorder(self._lab)
         return self._lab
 
     def close(self) -> None:
@@ -114,13 +124,22 @@ class Scenario:
                 self._chain.discard()
                 return
             lab.finish()
+            self._account(lab)
             if self._config.getoption("--fill-update"):
                 self._write_fixture(lab)
+            if lab.recorder is not None:
+                self._write_script(lab.recorder)
         except BaseException:
             self._chain.discard()
             raise
         finally:
             lab.close()
+
+    def _account(self, lab: Lab) -> None:
+        """Leave the costs for the summary and for JUnit; LabError beyond a budget."""
+        costs = Costs.of(lab, self._rpc_before, time.perf_counter() - self._began)
+        self._item.user_properties.append((COSTS, tuple(costs)))
+        costs.require_within(read_budgets(self._config.getoption("--lab-budget")))
 
     def _params(self) -> Params:
         mark = self._item.get_closest_marker(MARK)
@@ -148,6 +167,14 @@ class Scenario:
         if _differs(self.fixture_path, fixture):
             fixtures.save(self.fixture_path, fixture)
 
+    def _write_script(self, recorder: Recorder) -> None:
+        from bnslab.script.formatting import format_script
+
+        directory: Path = self._config.getoption("--lab-record")
+        path = directory / f"{'.'.join(_safe_parts(self.identity))}.bns"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(format_script(recorder.script()), encoding="utf-8")
+
 
 def _differs(path: Path, fixture: Fixture) -> bool:
     """Whether a file is missing, damaged, or another fixture."""
@@ -166,5 +193,10 @@ def scenario_identity(nodeid: str) -> str:
 def fixture_path(config: pytest.Config, identity: str) -> Path:
     """Where the fixture of a scenario is; the directory `scenarios` is left out of its path."""
     directory: Path = config.rootpath / config.getini("lab_fixtures")
-    parts = [re.sub(r"[^\w.=+-]", "-", part).strip("-") for part in identity.split("/") if part != "scenarios"]
+    parts = _safe_parts(identity)
     return directory.joinpath(*parts[:-1], parts[-1] + fixtures.SUFFIX)
+
+
+def _safe_parts(identity: str) -> list[str]:
+    """The parts of an identity as names of files; the directory `scenarios` is left out."""
+    return [re.sub(r"[^\w.=+-]", "-", part).strip("-") for part in identity.split("/") if part != "scenarios"]

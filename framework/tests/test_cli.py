@@ -195,10 +195,24 @@ def test_run_hands_all_to_pytest_and_returns_its_status(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     have_bitcoind(monkeypatch, found=True)
-    options = ["-n", "3", "-k", "renew", "--trace", "--cache", "c", "--bitcoind", "b"]
+    options = [
+        "-n",
+        "3",
+        "-k",
+        "renew",
+        "--trace",
+        "--shard",
+        "1/2",
+        "--failed-first",
+        "--cache",
+        "c",
+        "--bitcoind",
+        "b",
+    ]
     assert cli.main(["run", "core/bns", *options, "--", "-x", "--maxfail=2"]) == 5
     expected = [str(ROOT / "core" / "bns"), "--chain", "bitcoind", "--lab-cache", str(tmp_path / "c")]
-    expected += ["--bitcoind", str(tmp_path / "b"), "-n", "3", "--dist", "loadgroup", "-k", "renew", "--lab-trace"]
+    expected += ["--bitcoind", str(tmp_path / "b"), "-n", "3", "--dist", "loadgroup", "--lab-slowest", "-k", "renew"]
+    expected += ["--shard", "1/2", "--failed-first", "--lab-trace"]
     kept = len(expected)
     assert pytest_arguments[:kept] == expected
     assert pytest_arguments[kept : kept + 2] == ["-o", f"cache_dir={tmp_path / 'c' / 'pytest'}"]

@@ -103,6 +103,15 @@ def test_a_defect_is_found_made_small_and_kept(
         chain = next(output.glob("*.json.gz"))
         assert f"chain: {chain}" in told
         assert f"replay: ./lab fuzz --program {next(output.glob('*.program.json'))}\n" in told
+        script = next(output.glob("*.bns"))
+        assert f"script: ./lab run {script}\n" in told
+        assert (
+            "    preorder " in told
+            or "    preorder namespace " in told
+            or "    update" in told
+            or "    transfer" in told
+        )
+        assert cli.main(["fmt", "--check", str(script)]) == 0
         assert cli.main(["consume", str(chain)]) == 1
         assert "FAIL" in capsys.readouterr().out
         small = programs.read(next(output.glob("*.program.json")))

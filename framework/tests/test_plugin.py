@@ -54,7 +54,15 @@ def test_a_session_without_scenarios_loads_next_to_nothing(project: Project) -> 
     (line,) = (line for line in outcome.stdout.splitlines() if "loaded: " in line)
     loaded = line.partition("loaded: ")[2].split()
     ours = {name for name in loaded if name.partition(".")[0] in ("bns", "bnslab")}
-    assert ours == {"bns", "bns.errors", "bnslab", "bnslab.errors", "bnslab.plugin", "bnslab.reporting"}
+    assert ours == {
+        "bns",
+        "bns.errors",
+        "bnslab",
+        "bnslab.errors",
+        "bnslab.plugin",
+        "bnslab.reporting",
+        "bnslab.summary",
+    }
     assert {"click", "coincurve", "msgspec", "orjson", "starlette", "uvicorn"} & set(loaded) == set()
     assert sorted(path.name for path in project.path.iterdir() if path.name != "__pycache__") == [
         "conftest.py",

@@ -27,8 +27,11 @@ class RpcClient(rpc.RpcClient):
         super().__init__(("127.0.0.1", port), user, password, timeout=timeout)
         self.port = port
         self._lost = lost
+        self.asked = 0
+        """Questions so far, a batch being one."""
 
     def _ask(self, question: object) -> Any:  # noqa: ANN401 - JSON
+        self.asked += 1
         try:
             return super()._ask(question)
         except WrongCredentials as error:

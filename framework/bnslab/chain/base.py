@@ -70,6 +70,10 @@ class ChainBackend(Protocol):
 
     name: str
 
+    @property
+    def rpc_calls(self) -> int:
+        """How often it has asked a node so far; 0 where there is none."""
+
     def begin(self, scenario: str) -> Tip:
         """Stand at the tip of the base chain, clean of whatever ran before, and return that tip.
 

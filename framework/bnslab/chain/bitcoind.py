@@ -47,12 +47,18 @@ class BitcoindBackend:
         self._node: RegtestNode | None = None
         self._seen: set[str] = set()
         self._worn = False
+        self._asked_before = 0
 
     @property
     def node(self) -> RegtestNode:
         """The node of this scenario, for tests of RPC or mempool; the next scenario may have another."""
         self._node = self._node or self._new_node()
         return self._node
+
+    @property
+    def rpc_calls(self) -> int:
+        """How often it has asked its nodes, a batch being one question."""
+        return self._asked_before + (0 if self._node is None else self._node.rpc.asked)
 
     def begin(self, scenario: str) -> Tip:
         """Roll the node back to the base chain, or replace it when it is worn, unclean or has seen this scenario."""
@@ -115,6 +121,7 @@ class BitcoindBackend:
         self._seen.clear()
         self._worn = False
         if node is not None:
+            self._asked_before += node.rpc.asked
             node.kill()
 
     def _wind_back(self, node: RegtestNode) -> bool:

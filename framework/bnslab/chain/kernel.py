@@ -37,6 +37,7 @@ class KernelBackend:
     """A chainstate of its own for every scenario, opened on a copy of a directory that holds the base chain."""
 
     name = "kernel"
+    rpc_calls = 0
 
     def __init__(self, base: BaseChain, directory: Path) -> None:
         """Make the template; everything is written to a new directory under the one given, until close().

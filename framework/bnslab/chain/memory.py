@@ -19,6 +19,7 @@ class MemoryBackend:
     """
 
     name = "memory"
+    rpc_calls = 0
 
     def __init__(self, base: BaseChain) -> None:
         self._log = BlockLog(base.blocks)

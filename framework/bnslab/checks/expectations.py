@@ -32,5 +32,5 @@ class Expectations:
     def _compare(self, sent: Sent) -> None:
         if not sent.as_expected:
             wanted = sent.expected
-            expected = f"rejected: {wanted.name}: {wanted.value}" if isinstance(wanted, Reason) else "accepted"
+            expected = f"rejected: {wanted.name}: {wanted.value}" if isinstance(wanted, Reason) else wanted.value
             raise CheckFailed(self.name, sent.height, f"{sent} (tx {sent.txid})", expected, sent.verdict, sent.detail)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 @click.option(
     "--node", type=click.Choice(NODES), default="inprocess", help="What indexes the blocks (default: inprocess)."
 )
+@click.option("--shard", metavar="I/N", help="Only the I-th of N parts, balanced by recorded durations.")
+@click.option("--failed-first", is_flag=True, help="First what failed in the last run.")
 @click.option("--trace", is_flag=True, help="Record a trace of each scenario.")
 @cache_option
 @bitcoind_option
@@ -32,6 +34,8 @@ def command(
     expression: str | None,
     chain: str | None,
     node: str,
+    shard: str | None,
+    failed_first: bool,
     trace: bool,
     cache: Path | None,
     bitcoind: Path | None,
@@ -40,15 +44,22 @@ def command(
 
     Without a path, all of scenarios/. A path is looked for in the current directory, then in the checkout. The node
     called process is one of its own beside a real bitcoind, the reference the historical one in a Python 2.7. What
-    follows -- goes to pytest as it is. The exit status is that of pytest.
+    follows -- goes to pytest as it is.
+
+    The exit status is that of pytest: 0 all passed, 1 some failed, 2 interrupted or nothing understood, 3 an internal
+    error, 4 a wrong option, shard or quarantine, 5 nothing chosen. An error of this command itself is 2, Ctrl-C 130.
     """
     named, passed = split_passed(paths)
     targets = resolve(named) or [str(checkout() / "scenarios")]
-    options = chain_arguments(chain, bitcoind, cache) + worker_arguments(workers)
+    options = [*chain_arguments(chain, bitcoind, cache), *worker_arguments(workers), "--lab-slowest"]
     if expression is not None:
         options += ["-k", expression]
     if node != "inprocess":
         options += ["--node", node]
+    if shard is not None:
+        options += ["--shard", shard]
+    if failed_first:
+        options.append("--failed-first")
     if trace:
         options.append("--lab-trace")
     with scratch_in(cache or default_cache()) as kept:

@@ -14,7 +14,7 @@ from bns.bitcoin.signing import SIGHASH_ALL, legacy_sighash
 from bnslab.wallets import Ledger, Wallet, WalletKind, wallet_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bns.bitcoin.transaction import Transaction, TxIn
 
@@ -80,7 +80,7 @@ class Actors:
             keyed("multisig", WalletKind.P2SH_MULTISIG, 2, 3),
             keyed("multisig1", WalletKind.P2SH_MULTISIG, 1, 1),
             keyed("wrapped", WalletKind.P2SH_P2WPKH),
-            keyed("wrapped multisig", WalletKind.P2SH_P2WSH, 2, 2),
+            keyed("wrapped-multisig", WalletKind.P2SH_P2WSH, 2, 2),
             Anyone("witness", ledger, p2wsh(sha256(_OP_TRUE)), (_OP_TRUE,)),
             Anyone("nobody", ledger, _OP_TRUE),
         ]
@@ -88,6 +88,9 @@ class Actors:
 
     def __len__(self) -> int:
         return len(self._actors)
+
+    def __iter__(self) -> Iterator[Wallet]:
+        return iter(self._actors)
 
     def __getitem__(self, number: int) -> Wallet:
         return self._actors[number]

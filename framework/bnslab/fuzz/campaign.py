@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from bnslab import fixtures
 from bnslab.fuzz.generator import generate
 from bnslab.fuzz.program import write
 from bnslab.fuzz.shrink import shrink
+from bnslab.fuzz.telling import script_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +20,17 @@ if TYPE_CHECKING:
 
     from bnslab.fuzz.divergence import Divergence
     from bnslab.fuzz.duel import Tally
-    from bnslab.fuzz.program import Program, Step
+    from bnslab.fuzz.program import Program
     from bnslab.fuzz.targets import Target, Trial
+
+
+LONGEST_LINE = 160
+"""Of a script that is shown; the file has all of it."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A program that fails, as small as it was made, and the two files that hold it.
+    """A program that fails, as small as it was made, and the files that hold it: program, chain, and script.
 
     options are those of the command that runs it again.
     """
@@ -36,18 +39,17 @@ class Failure:
     divergence: Divergence
     program_file: Path
     chain_file: Path
+    script_file: Path
     options: str
 
     def __str__(self) -> str:
-        first = self.program.params.first_block
-        steps = [
-            f"  block {first + at}: {told(step)}" for at, steps in enumerate(self.program.blocks) for step in steps
-        ]
+        told = self.script_file.read_text(encoding="utf-8").splitlines()
         return "\n".join(
             [
                 f"{self.program.name}: {self.divergence}",
                 f"  smallest case: {len(self.program.blocks)} blocks, {self.program.size} operations",
-                *steps,
+                *(f"    {line[:LONGEST_LINE]}" for line in told),
+                f"  script: ./lab run {self.script_file}",
                 f"  chain: {self.chain_file}",
                 f"  replay: ./lab fuzz --program {self.program_file}{self.options}",
             ]
@@ -103,13 +105,8 @@ def keep(program: Program, trial: Trial, target: Target, output: Path, *, budget
     small, divergence = shrink(program, trial.divergence, lambda candidate: target.run(candidate).divergence, budget)
     stem = program.name.replace("/", "-")
     program_file, chain_file = output / f"{stem}.program.json", output / f"{stem}{fixtures.SUFFIX}"
+    script_file = output / f"{stem}.bns"
     write(program_file, small)
+    script_file.write_text(script_of(small, divergence), encoding="utf-8")
     fixtures.save(chain_file, target.run(small).chain)
-    return Failure(small, divergence, program_file, chain_file, target.options)
-
-
-def told(step: Step) -> str:
-    """A step in one line: what it is and where it is unusual."""
-    members = msgspec.to_builtins(step)
-    op, id_ = members.pop("op"), members.pop("id")
-    return " ".join([op, id_, *(f"{name}={value}" for name, value in members.items())])
+    return Failure(small, divergence, program_file, chain_file, script_file, target.options)

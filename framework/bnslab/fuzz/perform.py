@@ -77,6 +77,20 @@ class Performer:
         """Height of the next block."""
         return self.model.world.last + 1
 
+    @property
+    def actors(self) -> Actors:
+        """Who acts."""
+        return self._actors
+
+    def sender_of(self, transaction: Transaction, step: Step) -> Wallet | None:
+        """The actor whose coin a transaction of a step spends first."""
+        first = transaction.inputs[0]
+        spent = self.outputs.find(first.txid, first.index)
+        known = list(self._actors)
+        if step.child is not None:
+            known += [self._actors.child(number, step.child) for number in range(len(self._actors))]
+        return next((actor for actor in known if spent is not None and actor.script == spent.script), None)
+
     def perform(self, steps: Sequence[Step]) -> Performed:
         """Make the next block."""
         left = list(steps)

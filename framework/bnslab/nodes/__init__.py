@@ -29,6 +29,8 @@ class Node(Protocol):
     """Whether it says why it rejects; where not, the reason in its receipts is Unsaid.UNSAID."""
     foreign_tables: frozenset[str]
     """Tables of the state that the node keeps in a form of its own, or not at all."""
+    requests: int
+    """REST requests so far."""
 
     @property
     def state(self) -> State:

@@ -44,6 +44,8 @@ class InProcessNode:
         self._hosts: dict[str, tuple[str, int]] = {}
         self._engine = Engine(params, self.state)
         self._outputs = outputs
+        self.requests = 0
+        """REST requests so far."""
         self._client = AsgiClient(rest_app(self.view))
         self._rpc_client = AsgiClient(rpc_app(self.view), repeatable=("POST",))
 
@@ -60,6 +62,7 @@ class InProcessNode:
 
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
+        self.requests += 1
         return self._client.get(path)
 
     def _find_profile(self, targets: Sequence[str], address: str) -> Profile | None:

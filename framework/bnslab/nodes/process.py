@@ -49,6 +49,7 @@ class ProcessNode:
     name = "process"
     tells_reasons = True
     foreign_tables: frozenset[str] = frozenset()
+    requests = 0
 
     def __init__(
         self,
@@ -105,6 +106,7 @@ class ProcessNode:
 
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
+        self.requests += 1
         return self._rest.get(path)
 
     def call(self, method: str, arguments: Sequence[Any]) -> str:

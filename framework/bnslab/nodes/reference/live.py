@@ -55,6 +55,7 @@ class LiveReference:
     name = "reference"
     tells_reasons = False
     foreign_tables = frozenset({"keychains"})
+    requests = 0
 
     def __init__(
         self,
@@ -118,6 +119,7 @@ class LiveReference:
 
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
+        self.requests += 1
         return self._rest.get(path)
 
     def call(self, method: str, arguments: Sequence[Any]) -> str:

@@ -1,0 +1,1 @@
+"""Scenario scripts, *.bns: scenarios in plain words, one statement a line (docs/scripts.md)."""
