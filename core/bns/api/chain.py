@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from bns.api import records
 from bns.api.arguments import Failure, zonefile_bytes
+from bns.atlas.addresses import is_local, parse_hostport
 from bns.bitcoin.network import MAINNET
 from bns.state import queries
 
@@ -25,8 +25,6 @@ MAX_ZONEFILE = 40_960
 BEHIND = "Daemon is behind the chain tip.  Do not rely on it for fresh information."
 
 _ANNOUNCED = ("name", "zonefile_hash", "block_height", "txid", "inv_index")
-_PEER = re.compile(r"(?:http://)?(?:[^@/]*@)?([^:@/]+)(?::([0-9]{1,5}))?/?")
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def ping(node: NodeView) -> Record:
@@ -131,13 +129,12 @@ def atlas_peers(node: NodeView, *, caller: str) -> Record:
 def atlas_peer_exchange(node: NodeView, peer: str, *, caller: str) -> Record:
     """atlas_peer_exchange: only a caller on this machine can name another peer than itself."""
     atlas = _atlas(node, status=404)
-    if caller not in _LOOPBACK:
+    if not is_local(caller):
         return atlas_peers(node, caller=caller)
-    found = _PEER.fullmatch(peer)
-    port = int(found[2] or _default_port(node)) if found else 0
-    if found is None or not 0 < port < 65536:
+    asking = parse_hostport(peer, _default_port(node))
+    if asking is None:
         raise Failure("Invalid remote peer address")
-    return {"peers": list(atlas.peers(f"{found[1]}:{port}"))}
+    return {"peers": list(atlas.peers(asking))}
 
 
 def all_neighbor_info(_: NodeView) -> Record:

@@ -78,7 +78,7 @@ class Huge(Byzantine):
         if "inv" in body:
             body["inv"] = _text(b"\xff" * INVENTORY_BYTES)
         if "zonefiles" in body:
-            body["zonefiles"] = {hash_: "A" * 60_000 for hash_ in call.arguments[0]}
+            body["zonefiles"] = dict.fromkeys(call.arguments[0], "A" * 60000)
         return Reply(body)
 
 

@@ -81,7 +81,9 @@ def read_info(answer: Mapping[str, Any], *, testnet: bool) -> PeerInfo | None:
         and not answer.get("stale")
         and ("testnet" not in answer or bool(answer["testnet"]) == testnet)
     )
-    return PeerInfo(answer["last_block_processed"], *texts) if usable else None
+    if not usable:
+        return None
+    return PeerInfo(answer["last_block_processed"], answer["consensus"], answer["server_version"])
 
 
 def is_new_enough(version: str) -> bool:

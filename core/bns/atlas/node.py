@@ -30,7 +30,7 @@ class Holdings(Protocol):
         """How many announcements there are."""
 
     def missing(self) -> Mapping[str, Sequence[int]]:
-        """The hashes (40 hex) announced whose files are not here, each with the places (from 0) of its announcements."""
+        """Announced hashes (40 hex) whose files are not here, each with the places (from 0) of its announcements."""
 
     def discover(self, hash_: str, /) -> bool:
         """Take note of a file that is in the store already; whether it is there."""
@@ -46,7 +46,7 @@ class Chain(Protocol):
         """The height of the last block."""
 
     def is_recent(self, consensus_hash: str, /) -> bool:
-        """Whether this is the consensus hash (32 hex) of a block since shortly before the start. Spec 05 section 4.4."""
+        """Whether a block since shortly before the start has this consensus hash (32 hex). Spec 05 section 4.4."""
 
 
 @dataclass(frozen=True)

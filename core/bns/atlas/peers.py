@@ -17,7 +17,7 @@ EVENTS_KEPT = 512
 
 
 class Peer:
-    """A peer. whitelisted and blacklisted ones are never removed; that is all that either means (spec 05 section 10)."""
+    """A peer. One that is whitelisted or blacklisted is never removed; that is all that either means (quirk A6)."""
 
     __slots__ = (
         "_events", "answers", "blacklisted", "discovery_time", "inventory", "last_refresh", "slot", "whitelisted"
@@ -170,8 +170,8 @@ class PeerTable:
         for at in range(len(peers)):  # draws no more than it needs, because tables are large
             other = self._chance.randrange(at, len(peers))
             peers[at], peers[other] = peers[other], peers[at]
-            peer = self._peers[peers[at]]
-            if peers[at] != asking and peer.answers >= 1 and peer.health >= least:
+            peer = self._peers.get(peers[at])  # another thread may have removed it
+            if peer is not None and peers[at] != asking and peer.answers >= 1 and peer.health >= least:
                 drawn.append(peers[at])
                 if len(drawn) == self._constants.max_neighbours:
                     break

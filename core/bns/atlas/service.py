@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from random import Random
     from threading import RLock
 
-    from bns.atlas.messages import Process
+    from bns.atlas.messages import Answer, Process
     from bns.atlas.peers import PeerStore
     from bns.state.store import State
     from bns.subdomains.offchain import Offchain
@@ -116,8 +116,7 @@ class AtlasService:
         }
         # Daemons, because a name server that hangs must not keep the process.
         self._threads = [
-            threading.Thread(target=self._drive, args=(run,), name=name, daemon=True)
-            for name, run in processes.items()
+            threading.Thread(target=self._drive, args=(run,), name=name, daemon=True) for name, run in processes.items()
         ]
 
     def start(self) -> None:
@@ -134,7 +133,8 @@ class AtlasService:
             thread.join(LEAVING_SECONDS)
 
     def _drive(self, run: Callable[[], Process]) -> None:
-        process, answer = run(), None
+        process = run()
+        answer: Answer = None
         while True:
             try:
                 with self._lock:
@@ -144,7 +144,11 @@ class AtlasService:
             except (BnsError, OSError) as error:  # of the disk, say; the network's are no exceptions
                 log.error("the %s rests: %s", threading.current_thread().name, error)
                 process, event = run(), Pause(self.node.clock() + _AFTER_TROUBLE)
-            answer = self._rest(event) if isinstance(event, Pause) else self._client.call(event)
+            if isinstance(event, Pause):
+                self._rest(event)
+                answer = None
+            else:
+                answer = self._client.call(event)
 
     def _rest(self, pause: Pause) -> None:
         seconds = max(0.0, pause.until - self.node.clock())

@@ -15,13 +15,12 @@ from random import Random
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from bns.atlas.answers import answer
+from bns.atlas.answers import Files, answer
 from bns.atlas.constants import Constants
 from bns.atlas.crawlers import HealthChecker, PeerCrawler, ZonefileCrawler
 from bns.atlas.memory import MemoryHoldings
 from bns.atlas.messages import Call, Pause
-from bns.atlas.node import AtlasNode, Identity
-from bns.atlas.peers import PeerRow
+from bns.atlas.node import AtlasNode, Holdings, Identity
 from bns.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from bns.atlas.memory import Announced
     from bns.atlas.messages import Process
-    from bns.atlas.node import Chain, Holdings
+    from bns.atlas.peers import PeerRow
 
 START = 1_500_000_000.0
 """The time (Unix) at which a simulation begins."""
@@ -93,15 +92,8 @@ class RememberedPeers:
         self.rows.pop(hostport, None)
 
 
-class SimulatedHoldings(Protocol):
-    """The zone files of a simulated node: Holdings, and what its answers need."""
-
-    def count(self) -> int: ...  # noqa: D102 - see Holdings
-    def missing(self) -> Any: ...  # noqa: ANN401, D102
-    def discover(self, hash_: str, /) -> bool: ...  # noqa: D102
-    def put(self, data: bytes, /) -> bool: ...  # noqa: D102
-    def inventory(self) -> bytes: ...  # noqa: D102
-    def stored(self, hash_: str, /) -> bytes | None: ...  # noqa: D102
+class SimulatedHoldings(Holdings, Files, Protocol):
+    """The zone files of a simulated node."""
 
 
 @dataclass

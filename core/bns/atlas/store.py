@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bns.atlas.peers import PeerRow
 from bns.state.files import DatabaseError
@@ -53,7 +53,7 @@ class PeerFile:
         """See PeerStore."""
         self._execute("DELETE FROM peers WHERE peer_hostport = ?", hostport)
 
-    def _execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+    def _execute(self, statement: str, *values: object) -> list[Any]:
         try:
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from bns.api.arguments import is_name
 from bns.api.chain import VERSION
+from bns.atlas.addresses import parse_hostport
 from bns.errors import BnsError
 from bns.params import Params
 from bns.subdomains.offchain import SUBDOMAINS_FIRST_BLOCK
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FILE_NAME = "blockstack-server.ini"
+STUN = "<stun>"
+"""The host name that makes the reference ask a STUN server; see bns.node.network."""
+
 RULES_SECTION = "environment"
 """The section whose keys are environment variables of the reference: test mode, and rules of private chains."""
 
 _TRUE = frozenset({"1", "true", "on", "yes", "y", "enabled"})
 _FALSE = frozenset({"0", "false", "off", "no", "n", "disabled", ""})
 _OLDEST = (0, 17)
+_SEEDS = "node.blockstack.org:6264"
 _T = TypeVar("_T")
 
 
@@ -52,6 +57,8 @@ class NodeSettings:
 
     rpc_port: int = option("Port of the XML-RPC server")
     zonefiles: Path = option("Directory of the zone files")  # noqa: RUF009 - makes a field
+    atlasdb_path: Path = option("File that keeps the addresses of peers")  # noqa: RUF009
+    atlas_port: int = option("Port that this node tells its peers")
     enabled: bool = option("Index the chain and answer RPC (must be on)", default=True)
     rpc_host: str = option("Address the XML-RPC server listens at; 0.0.0.0 for all", default="127.0.0.1")
     backup_frequency: int = option("Blocks between two backups", default=144)
@@ -60,7 +67,10 @@ class NodeSettings:
         "Names that may announce, separated by commas", default=("judecn.id", "muneeb.id", "shea256.id")
     )
     server_version: str = option("Version that wrote this file", default=VERSION)
-    atlas: bool = option("Serve zone files and subdomains", default=True)
+    atlas: bool = option("Exchange zone files with peers, and serve them and subdomains", default=True)
+    atlas_seeds: tuple[str, ...] = option("Peers to begin with, as host:port, separated by commas", default=())
+    atlas_blacklist: tuple[str, ...] = option("Peers not to forget, as host:port, separated by commas", default=())
+    atlas_hostname: str = option("Host that this node tells its peers; <host> for the name of this one", default=STUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +168,14 @@ def load(working_dir: Path, path: Path | None = None, extra_rules: Mapping[str, 
     given = parser.items(RULES_SECTION) if parser.has_section(RULES_SECTION) else ()
     rules = {key.upper(): value for key, value in given} | dict(extra_rules)
     test_mode = bool(rules.get("BLOCKSTACK_TEST"))
-    node = {"rpc_port": 16264 if test_mode else 6264, "zonefiles": working_dir / "zonefiles"}
+    node = {
+        "rpc_port": 16264 if test_mode else 6264,
+        "zonefiles": working_dir / "zonefiles",
+        "atlasdb_path": working_dir / "atlas.db",
+        "atlas_port": 16264 if test_mode else 6264,
+        "atlas_seeds": rules.get("BLOCKSTACK_ATLAS_SEEDS", "" if test_mode else _SEEDS),
+        "atlas_hostname": rules.get("BLOCKSTACK_ATLAS_HOSTNAME", STUN),
+    }
     api = {
         "api_port": rules.get("BLOCKSTACK_API_PORT", "16268" if test_mode else "6270"),
         "api_host": rules.get("BLOCKSTACK_API_HOST", "localhost"),
@@ -167,7 +184,7 @@ def load(working_dir: Path, path: Path | None = None, extra_rules: Mapping[str, 
     config = Config(
         path,
         working_dir,
-        replace(found, zonefiles=working_dir / found.zonefiles),
+        replace(found, zonefiles=working_dir / found.zonefiles, atlasdb_path=working_dir / found.atlasdb_path),
         _section(ApiSettings, parser, "blockstack-api", api, path),
         _section(BitcoindSettings, parser, "bitcoind", {}, path),
         rules,
@@ -261,6 +278,14 @@ def _check(config: Config) -> None:
     for what, port in {**ports, "[bitcoind] port": config.bitcoind.port}.items():
         if not 0 < port < 65536:
             raise ConfigError(config.path, f"{what}: expected a port from 1 to 65535, got {port}")
+    if not 0 < config.node.atlas_port < 65535:
+        raise ConfigError(
+            config.path, f"[blockstack] atlas_port: expected a port from 1 to 65534, got {config.node.atlas_port}"
+        )
+    for key in ("atlas_seeds", "atlas_blacklist"):
+        for text in getattr(config.node, key):
+            if parse_hostport(text, config.node.atlas_port) is None:
+                raise ConfigError(config.path, f"[blockstack] {key}: expected host:port, got {text!r}")
     for key in ("backup_frequency", "backup_max_age"):
         if getattr(config.node, key) < 1:
             raise ConfigError(config.path, f"[blockstack] {key}: expected at least 1 block")

@@ -19,6 +19,7 @@ from bns.node.backups import Backups
 from bns.node.bitcoind import BitcoindSource
 from bns.node.errors import SourceError, SourceUnavailable
 from bns.node.follow import Follower, SharedState, TipWatch
+from bns.node.network import open_network
 from bns.node.reading import reading_view
 from bns.node.rpc import RpcClient
 from bns.node.servers import Servers, Service, listen
@@ -104,20 +105,24 @@ class Node:
         state = _open_state(config)
         opened.callback(_close, state)
         zonefiles = ZonefileStore(config.node.zonefiles)
-        offchain = None
+        offchain = network = None
         if config.node.atlas:
             offchain = Offchain(state, zonefiles, first_subdomain_block=config.first_subdomain_block)
+            network = open_network(config, offchain, state, opened)
         progress = Passes(time.time, config.stale_seconds)
         follower = self._follower(state, offchain, progress, opened)
         seen = reading_view(
             state, offchain, zonefiles, progress=progress, test_mode=config.test_mode,
             rpc_url=f"http://localhost:{config.node.rpc_port}",
-            profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
+            peers=None if network is None else network.peers, profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
         )  # fmt: skip
         opened.callback(seen.state.close)
         services = [Service(rpc_app(seen, at_once=config.requests_at_once), rpc_socket)]
         if api_socket is not None:
             services.append(Service(rest_app(seen, at_once=config.requests_at_once), api_socket))
+        if network is not None:
+            opened.callback(network.stop)
+            network.start()
         servers = Servers(services)
         opened.callback(servers.stop)
         servers.start()

@@ -11,7 +11,7 @@ from bns.subdomains.queries import SubdomainQueries
 from bns.zonefiles.announcements import Announcements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bns.node.follow import SharedState
     from bns.subdomains.offchain import Offchain
@@ -19,26 +19,34 @@ if TYPE_CHECKING:
     from bns.zonefiles.store import Zonefiles
 
 
-def reading_view(state: SharedState, offchain: Offchain | None, zonefiles: Zonefiles, **parts: Any) -> NodeView:  # noqa: ANN401 - any part of a NodeView
+def reading_view(
+    state: SharedState,
+    offchain: Offchain | None,
+    zonefiles: Zonefiles,
+    *,
+    peers: Callable[[str], Sequence[str]] | None = None,
+    **parts: Any,  # noqa: ANN401 - any part of a NodeView
+) -> NodeView:
     """The view of a node that goes on to write to its state, in another thread; such further parts.
 
-    Its own state is to be closed, before that of the node.
+    peers is asked as bns.api.sources.Atlas is; without it there are none. Its own state is to be closed, before that of the node.
     """
     read = ReadState.beside(state)
     if offchain is None:
         return NodeView(read, zonefiles.get, reading=read, writing=state.lock, **parts)
     every = AllZonefiles(read.connection, zonefiles)
     subdomains = SubdomainQueries(read.connection, every, read.params.network)
-    atlas = _Atlas(read, offchain)
+    atlas = _Atlas(read, offchain, peers or offchain.peers)
     return NodeView(read, every.get, atlas, subdomains, reading=read, writing=state.lock, **parts)
 
 
 class _Atlas:
     """Reads as its state does, and leaves to the writer what changes something. See bns.api.sources.Atlas."""
 
-    def __init__(self, state: ReadState, writer: Offchain) -> None:
+    def __init__(self, state: ReadState, writer: Offchain, peers: Callable[[str], Sequence[str]]) -> None:
         self._state = state
         self._writer = writer
+        self._peers = peers
         self._announced = Announcements(state.connection)
         self._inventory = -1, b""
 
@@ -59,4 +67,4 @@ class _Atlas:
         return inventory
 
     def peers(self, asking: str) -> Sequence[str]:
-        return self._writer.peers(asking)
+        return self._peers(asking)
