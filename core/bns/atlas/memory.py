@@ -50,6 +50,10 @@ class MemoryHoldings:
         """How many announcements there are."""
         return len(self.announced.hashes)
 
+    def files(self) -> Mapping[str, bytes]:
+        """What is here, by hash."""
+        return self._files
+
     def has_all(self) -> bool:
         """Whether every announced file is here."""
         return len(self._files) == len(self.announced.places)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bns.atlas.messages import Exchange
     from bns.atlas.peers import Peer, PeerStore
 
-_INVENTORY_SLACK = 128
+INVENTORY_SLACK = 128
 """Bytes of a peer's inventory that are kept beyond the end of our own: it may know blocks that we do not yet."""
 
 
@@ -139,7 +139,7 @@ class AtlasNode:
             if self.holdings.count():
                 found = yield from messages.inventory(peer, self.constants)
                 self._record(peer, answered=found is not None)
-                entry.inventory = (found or b"")[: self.inventory_size() + _INVENTORY_SLACK]
+                entry.inventory = (found or b"")[: self.inventory_size() + INVENTORY_SLACK]
             entry.last_refresh = self.clock()
 
     def zonefiles(self, peer: str, hashes: Sequence[str]) -> Exchange[dict[str, bytes]]:

@@ -130,7 +130,8 @@ class AtlasService:
         self._health.set()
         self._client.close()
         for thread in self._threads:
-            thread.join(LEAVING_SECONDS)
+            if thread.ident is not None:
+                thread.join(LEAVING_SECONDS)
 
     def _drive(self, run: Callable[[], Process]) -> None:
         process = run()

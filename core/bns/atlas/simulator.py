@@ -300,8 +300,8 @@ class Simulator:
         if body is None:
             self.calls["failed"] += 1
         else:
-            content = body.get("inv") or body.get("peers") or body.get("zonefiles") or ()
-            outcome = zlib.crc32(repr(content).encode()) if len(content) < 100 else len(content)
+            content = body.get("inv") or body.get("peers") or body.get("zonefiles")
+            outcome = len(content) if isinstance(content, dict) else zlib.crc32(str(content).encode())
         method = _METHODS.index(call.method)
         record = _RECORD.pack(self.now, zlib.crc32(caller.encode()), zlib.crc32(call.peer.encode()), method, outcome)
         self._trace.update(record)
