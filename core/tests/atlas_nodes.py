@@ -116,4 +116,5 @@ class HostileServer:
                 return
             self.accepted.release()
             with connection, suppress(OSError):  # the client has had enough
+                connection.recv(65536)
                 self._handle(connection)

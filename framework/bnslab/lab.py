@@ -19,6 +19,7 @@ from bnslab.chain.factory import BaseChain, BlockFactory
 from bnslab.exchange import RestExchange, RpcExchange
 from bnslab.moments import Moment
 from bnslab.nodes.inprocess import InProcessNode
+from bnslab.network import Network, Topology
 from bnslab.operations import Operations
 from bnslab.outputs import Outputs
 from bnslab.sent import ACCEPTED, ANYTHING, Expected, Sent
@@ -73,6 +74,7 @@ class Lab(Operations, DataPlane):
         self.receipts: list[Receipt] = []
         self.published: list[ZonefileEntry] = []
         self.order_dependent: set[str] = set()
+        self.networks: list[Network] = []
         self.sent: dict[str, Sent] = {}
         self.exchanges: list[Exchange] = []
         self._tip = chain.begin(identity)
@@ -221,6 +223,18 @@ class Lab(Operations, DataPlane):
             while given and given[0].after_height <= block.tip.height:
                 node.put_zonefile(base64.b64decode(given.pop(0).base64))
         return node
+
+    # Other nodes
+
+    def network(self, nodes: int = 5, topology: str | Topology = "mesh", **conditions: Any) -> Network:  # noqa: ANN401
+        """A network of so many simulated nodes and the lab's own; topology is mesh, chain, nat, churn or one made up.
+
+        The conditions are the keywords of bnslab.network.Network. At the end of the scenario every zone file must reach
+        every node.
+        """
+        network = Network(self, nodes, topology, **conditions)
+        self.networks.append(network)
+        return network
 
     # Wallets
 

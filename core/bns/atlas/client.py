@@ -35,6 +35,8 @@ class PeerClient:
 
     def call(self, call: Call) -> dict[str, Any] | None:
         """The JSON object that a peer answers; None if it does not, too late, too much, or something else."""
+        if self._closed:
+            return None
         deadline = self._clock() + call.timeout
         host, _, port = call.peer.rpartition(":")
         try:

@@ -9,6 +9,7 @@ from bnslab.checks.dids import Dids
 from bnslab.checks.expectations import Expectations
 from bnslab.checks.golden import Golden
 from bnslab.checks.invariants import Invariants
+from bnslab.checks.network import Networks
 from bnslab.checks.reindex import Reindex
 from bnslab.checks.rest import RestAnswers
 from bnslab.checks.rpc import RpcAnswers
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from bnslab.fixtures import Fixture
 
 CHECKS = (
-    "expectations", "invariants", "rest", "rpc", "golden", "zonefiles", "subdomains", "dids", "snv", "reindex",
-    "schemas",
+    "expectations", "invariants", "rest", "rpc", "golden", "network", "zonefiles", "subdomains", "dids", "snv",
+    "reindex", "schemas",
 )  # fmt: skip
 """Names of all checks, in the order in which they run."""
 
@@ -38,5 +39,5 @@ def make_checks(fixture: Fixture | None, skip: Collection[str] = ()) -> list[Che
     checks: list[Check] = [Expectations(), Invariants(), RestAnswers(), RpcAnswers()]
     if fixture is not None:
         checks.append(Golden(fixture))
-    checks += [Zonefiles(), Subdomains(), Dids(), NameVerification(), Reindex(), Schemas()]
+    checks += [Networks(), Zonefiles(), Subdomains(), Dids(), NameVerification(), Reindex(), Schemas()]
     return [check for check in checks if check.name not in skip]
