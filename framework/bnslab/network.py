@@ -124,11 +124,12 @@ class Network:
         self._follow()
         self.simulator.run(seconds)
 
-    def sync(self, within: float = PATIENCE) -> float:
+    def sync(self, within: float | None = None) -> float:
         """Let time pass until every zone file that any node has, and that is announced, has reached all that run.
 
-        How many seconds it took; CheckFailed after more than `within`.
+        How many seconds it took; CheckFailed after more than `within`, by default PATIENCE.
         """
+        within = PATIENCE if within is None else within
         self._follow()
         took = self.simulator.run_until(lambda: not self.lacking(), within)
         if took is None:

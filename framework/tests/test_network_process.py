@@ -1,0 +1,140 @@
+"""Nodes as processes that exchange zone files over sockets, and networks of simulated ones around a lab."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bns.errors import InvalidInput
+from bns.zonefiles.store import zonefile_hash
+from bnslab.chain import BitcoindBackend, base_chain, start_node
+from bnslab.errors import CheckFailed
+from bnslab.network import Topology
+from tests.cores import Core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
+    from bnslab.lab import Lab
+    from tests.labs import Labs
+
+NAMES = ["one.test", "two.test", "three.test", "four.test"]
+
+
+@pytest.fixture(scope="module")
+def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
+    def start() -> RegtestNode:
+        return start_node(bitcoind_binary, run_directory, port_pool)
+
+    with closing(BitcoindBackend(base_chain(), start)) as opened:
+        yield opened
+
+
+def announce(lab: Lab, *names: str) -> list[bytes]:
+    """Names that announce a zone file each, which nobody has yet."""
+    files = [lab.zonefile(name) for name in names]
+    for name, data in zip(names, files, strict=True):
+        lab.register(name, by="bob", zonefile=data)
+    return files
+
+
+def put(core: Core, *files: bytes) -> None:
+    texts = [base64.b64encode(data).decode() for data in files]
+    assert core.rpc("put_zonefiles", texts)["saved"] == [1] * len(files)
+
+
+def test_processes_in_a_line_hand_zone_files_on(
+    make_lab: Labs, backend: BitcoindBackend, tmp_path: Path, port_pool: PortPool
+) -> None:
+    lab = make_lab(chain=backend, identity="processes in a line")
+    lab.namespace("test", by="alice")
+    with ExitStack() as stack:
+        cores = [Core(tmp_path / str(number), lab, backend.node, port_pool, stack) for number in range(3)]
+        for number, core in enumerate(cores):
+            core.set("environment", "BLOCKSTACK_ATLAS_PEER_PING_INTERVAL", 1)
+            core.set("blockstack", "atlas_port", core.rpc_port)
+            core.set("blockstack", "atlas_hostname", "localhost")
+            if number:
+                core.set("blockstack", "atlas_seeds", f"127.0.0.1:{cores[number - 1].rpc_port}")
+        processes = [core.start("--no-api") for core in cores]
+        files = announce(lab, *NAMES)
+        for process in processes:
+            process.wait_for(f"indexed up to block {lab.height}")
+        put(cores[0], *files[:2])
+        put(cores[2], *files[2:])
+        for process, lacking in zip(processes, (files[2:], files, files[:2]), strict=True):
+            waiting = {zonefile_hash(data) for data in lacking}
+            while waiting:
+                line = process.wait_for("has come")
+                waiting -= {hash_ for hash_ in waiting if hash_ in line}
+        for core in cores:
+            assert core.rpc("get_zonefile_inventory", 0, 1)["inv"] == "8A=="
+            stored = {path.read_bytes() for path in (core.directory / "zonefiles").rglob("*.txt")}
+            assert stored == set(files)
+            assert (core.directory / "atlas.db").exists()
+        assert f"localhost:{cores[0].rpc_port}" in cores[1].rpc("get_atlas_peers")["peers"]
+
+
+def test_a_network_around_a_lab(make_lab: Labs) -> None:
+    lab = make_lab()
+    lab.namespace("test", by="alice")
+    network = lab.network(nodes=4, loss=0.1)
+    files = announce(lab, *NAMES)
+    assert network.sync() == 0  # nobody has anything
+    lab.publish(*files[:3])
+    assert set(network.lacking()) == {f"peer{number}" for number in range(1, 5)}
+    assert network.sync() > 0
+    assert network.peers[0].holdings.put(files[3])
+    assert network.sync() > 0
+    for peer in network.nodes:
+        assert [peer.holdings.stored(zonefile_hash(data)) for data in files] == files
+    assert lab.node.offchain.inventory() == b"\xf0"
+
+
+def test_the_same_lab_has_the_same_network(make_lab: Labs) -> None:
+    def trace(seed: int) -> str:
+        lab = make_lab()
+        lab.namespace("test", by="alice")
+        network = lab.network(nodes=3, seed=seed)
+        lab.publish(*announce(lab, "one.test"))
+        network.sync()
+        return network.simulator.trace_hash()
+
+    assert trace(1) == trace(1)
+    assert trace(1) != trace(2)
+
+
+def test_a_file_that_does_not_get_through_is_found_out_at_the_end(
+    make_lab: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnslab.network.PATIENCE", 50.0)
+    apart = Topology(lambda _node, _nodes: [0], lambda _nodes, _time, one, other: 2 not in (one, other))
+    for skip in ((), ("network",)):
+        lab = make_lab(skip=skip)
+        lab.namespace("test", by="alice")
+        lab.network(nodes=2, topology=apart)
+        lab.publish(*announce(lab, "one.test"))
+        if skip:
+            lab.finish()
+        else:
+            with pytest.raises(CheckFailed, match=r"(?s)zone files.*after 50 s.*peer2 lacks 1, such as"):
+                lab.finish()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"nodes": 0}, "nodes: expected a number from 1 on"),
+        ({"nodes": "3"}, "nodes: expected a number from 1 on"),
+        ({"topology": "ring"}, "topology: expected one of mesh, chain, nat, churn"),
+        ({"loss": 1}, "loss: expected a share below 1"),
+    ],
+)
+def test_networks_that_cannot_be(make_lab: Labs, arguments: dict[str, object], complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        make_lab().network(**arguments)  # type: ignore[arg-type]
