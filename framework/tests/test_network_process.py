@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from xmlrpc.client import ServerProxy
 
+import platformdirs
 import pytest
 
 from bns.errors import InvalidInput
@@ -13,14 +16,17 @@ from bns.zonefiles.store import zonefile_hash
 from bnslab.chain import BitcoindBackend, base_chain, start_node
 from bnslab.errors import CheckFailed
 from bnslab.network import Topology
+from bnslab.nodes.reference import ReferencePeer, install
 from tests.cores import Core
+from tests.labs import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
     from bnslab.lab import Lab
+    from tests.cores import Process
     from tests.labs import Labs
 
 NAMES = ["one.test", "two.test", "three.test", "four.test"]
@@ -48,6 +54,22 @@ def put(core: Core, *files: bytes) -> None:
     assert core.rpc("put_zonefiles", texts)["saved"] == [1] * len(files)
 
 
+def wait_for_files(process: Process, files: Iterable[bytes]) -> None:
+    waiting = {zonefile_hash(data) for data in files}
+    while waiting:
+        line = process.wait_for("has come")
+        waiting -= {hash_ for hash_ in waiting if hash_ in line}
+
+
+def ask(port: int, method: str, *arguments: object) -> Any:
+    with ServerProxy(f"http://127.0.0.1:{port}") as proxy:
+        return json.loads(str(getattr(proxy, method)(*arguments)))
+
+
+def zonefiles(directory: Path) -> list[bytes]:
+    return [path.read_bytes() for path in directory.rglob("*.txt")]
+
+
 def test_processes_in_a_line_hand_zone_files_on(
     make_lab: Labs, backend: BitcoindBackend, tmp_path: Path, port_pool: PortPool
 ) -> None:
@@ -68,16 +90,44 @@ def test_processes_in_a_line_hand_zone_files_on(
         put(cores[0], *files[:2])
         put(cores[2], *files[2:])
         for process, lacking in zip(processes, (files[2:], files, files[:2]), strict=True):
-            waiting = {zonefile_hash(data) for data in lacking}
-            while waiting:
-                line = process.wait_for("has come")
-                waiting -= {hash_ for hash_ in waiting if hash_ in line}
+            wait_for_files(process, lacking)
         for core in cores:
             assert core.rpc("get_zonefile_inventory", 0, 1)["inv"] == "8A=="
-            stored = {path.read_bytes() for path in (core.directory / "zonefiles").rglob("*.txt")}
-            assert stored == set(files)
+            assert set(zonefiles(core.directory / "zonefiles")) == set(files)
             assert (core.directory / "atlas.db").exists()
         assert f"localhost:{cores[0].rpc_port}" in cores[1].rpc("get_atlas_peers")["peers"]
+
+
+@pytest.mark.foreign
+def test_a_node_of_the_reference_exchanges_zone_files_with_ours(
+    make_lab: Labs, backend: BitcoindBackend, tmp_path: Path, port_pool: PortPool, run_directory: Path
+) -> None:
+    lab = make_lab(chain=backend, identity="a network with the reference")
+    lab.namespace("test", by="alice")
+    files = announce(lab, *NAMES)
+    lab.publish(*files[:2])
+    reference = install(platformdirs.user_cache_path("bnslab"), lambda _: None)
+    with ExitStack() as stack:
+        core = Core(tmp_path / "node", lab, backend.node, port_pool, stack)
+        port = port_pool.take()
+        core.set("environment", "BLOCKSTACK_ATLAS_PEER_PING_INTERVAL", 1)
+        core.set("blockstack", "atlas_port", core.rpc_port)
+        core.set("blockstack", "atlas_seeds", f"localhost:{port}")
+        process = core.start("--no-api")
+        process.wait_for(f"indexed up to block {lab.height}")
+        peer = ReferencePeer(reference, run_directory, record(lab), port)
+        stack.callback(peer.close)
+        put(core, *files[2:])
+        wait_for_files(process, files[:2])
+        peer.wait_for(files[2:])
+        inventories = [ask(each, "get_zonefile_inventory", 0, 100)["inv"] for each in (core.rpc_port, port)]
+        assert inventories == ["8A==", "8A=="]
+        stored = [set(zonefiles(place)) for place in (core.directory / "zonefiles", peer.zonefiles)]
+        assert stored == [set(files)] * 2
+        announced = [ask(each, "get_zonefiles_by_block", 1, lab.height, 0, 100) for each in (core.rpc_port, port)]
+        assert announced[0]["zonefile_info"] == announced[1]["zonefile_info"]
+        assert ask(port, "get_atlas_peers")["peers"] == [f"localhost:{core.rpc_port}"]  # it has found us by itself
+        assert ask(core.rpc_port, "get_atlas_peers")["peers"] == [peer.address]
 
 
 def test_a_network_around_a_lab(make_lab: Labs) -> None:

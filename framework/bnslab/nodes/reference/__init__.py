@@ -15,6 +15,7 @@ from bnslab.nodes.reference.errors import ReferenceCrashed, ReferenceUnavailable
 from bnslab.nodes.reference.install import VERSION, Reference, find, install
 from bnslab.nodes.reference.locate import Python2, find_python2
 from bnslab.nodes.reference.node import Indexed, ReferenceNode, Start
+from bnslab.nodes.reference.peer import ReferencePeer
 
 __all__ = [
     "VERSION",
@@ -23,6 +24,7 @@ __all__ = [
     "Reference",
     "ReferenceCrashed",
     "ReferenceNode",
+    "ReferencePeer",
     "ReferenceUnavailable",
     "Start",
     "find",

@@ -127,7 +127,7 @@ class ReferenceNode:
                 run.end()
 
     def _start(self, fixture: Fixture, api: bool, start: Start | None, export_key: str | None) -> _Run:
-        document = _chain_file(fixture, *(_questions(fixture) if api else ([], [])), start, export_key)
+        document = chain_file(fixture, *(_questions(fixture) if api else ([], [])), start, export_key)
         directory = self._run_dir / self._token()
         try:
             directory.mkdir(mode=0o700)
@@ -193,7 +193,7 @@ class _Run:
         """End the process without a result."""
         self._process.kill()
         self._process.wait()
-        self.outcome = ReferenceCrashed(why, self._height(), self._tail())
+        self.outcome = ReferenceCrashed(why, self._height(), log_tail(self._directory / "log"))
         self.end()
 
     def end(self) -> None:
@@ -209,10 +209,12 @@ class _Run:
             return int(heights[-1]) if heights and heights[-1] != "-" else None
         return None
 
-    def _tail(self) -> list[str]:
-        with (self._directory / "log").open("rb") as log:
-            log.seek(max(0, (self._directory / "log").stat().st_size - _TAIL_BYTES))
-            return log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+
+def log_tail(path: Path) -> list[str]:
+    """The last lines of a log."""
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        return log.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
 
 
 def _questions(fixture: Fixture) -> tuple[list[str], list[str]]:
@@ -244,8 +246,13 @@ def stripped_block(height: int, raw: bytes) -> dict[str, Any]:
     }
 
 
-def _chain_file(
-    fixture: Fixture, rpc: list[str], rest: list[str], start: Start | None, export_key: str | None
+def chain_file(
+    fixture: Fixture,
+    rpc: Sequence[str] = (),
+    rest: Sequence[str] = (),
+    start: Start | None = None,
+    export_key: str | None = None,
+    network: Mapping[str, object] | None = None,
 ) -> bytes:
     """The input of the driver. The reference knows no witnesses, so they are left out; it checks the Merkle roots."""
     first = fixture.params.first_block
@@ -262,5 +269,6 @@ def _chain_file(
         "rest": rest,
         "import": start and {"public_keys": start.public_keys, "required": start.required},
         "export": export_key,
+        "network": network,
     }
     return msgspec.json.encode(document)

@@ -11,7 +11,8 @@ in golden format 1. Each height is appended to `heights` before its block is ind
 
 With `live` in `chain.json` there is no end and no result: each line on the standard input is a block, and is answered
 with a line on the descriptor `-answers=NUMBER`: its height, the `serialized` texts, the txids `accepted`. A first line, before
-any block, tells the `rpc` and `rest` ports of the servers.
+any block, tells the `rpc` and `rest` ports of the servers. With `network` (options of a peer: its port and seeds) there
+is no end either: it takes part in the peer network, and says on standard output when it does and which zone files come.
 
 The blocks go through the reference's own parser, downloader, indexer and databases. Replaced are the peer that blocks
 come from, the node that is asked for previous transactions, and what costs time but decides nothing: logging, backups,
@@ -54,6 +55,7 @@ from blockstack.lib.nameset import namedb
 from blockstack.lib.subdomains import subdomains_init
 from golden import collect, plain
 from handover import hand_over, take_over
+from peer import take_part
 from protocoin.serializers import BlockSerializer
 from questions import LOOPBACK, Indexer, answers, keep_fresh, listen
 from virtualchain.lib.blockchain import transactions
@@ -283,6 +285,7 @@ def main():
     state_directory = os.path.join(directory, "state")
     os.mkdir(state_directory)
     options = configure(state_directory)
+    options.update(document.get("network") or {})
     if document.get("import"):
         chain.height = take_over(directory, state_directory, **document["import"])
     state = setup(state_directory, options)
@@ -293,6 +296,8 @@ def main():
             os._exit(0)
         seconds, serialized = index(chain, document["zonefiles"], state, heights)
         heights.write("-\n")
+    if document.get("network"):
+        take_part(state, options)
     expected = collect(state_directory, chain.first_block, chain.tip, serialized)
     if document["rpc"] or document["rest"]:
         expected.update(answers(state["rpc"], document["rpc"], document["rest"]))

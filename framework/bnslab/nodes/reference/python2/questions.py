@@ -27,10 +27,10 @@ class Indexer(blockstackd.BlockstackdRPC):
         self.subdomain_index = subdomain_index
         self.cache_flush()
 
-    def listen(self):
-        """Become a server on a free port of the loopback interface; give back its URL."""
+    def listen(self, port=0):
+        """Become a server on a port of the loopback interface, by default a free one; give back its URL."""
         blockstackd.BlockstackdRPC.__init__(
-            self, self.working_dir, host=LOOPBACK, port=0, subdomain_index=self.subdomain_index
+            self, self.working_dir, host=LOOPBACK, port=port, subdomain_index=self.subdomain_index
         )
         keep_fresh(self)
         serve(self)
