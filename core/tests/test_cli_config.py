@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
+from bns.atlas.node import Identity
 from bns.node.config import ConfigError, ObsoleteConfig, load, save
+from bns.node.network import identity_of
 from bns.params import Params
 
 # As the reference writes it on its first run.
@@ -115,12 +118,41 @@ def test_test_mode(ini: Path) -> None:
     assert (config.params.first_block, config.params.network.name) == (250, "testnet")
 
 
+def test_who_a_node_is_to_its_peers(ini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = identity_of(load(ini.parent))
+    assert known == Identity("127.0.0.1:6264", 6264, ("node.blockstack.org:6264",), (), testnet=False)
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
+    for host, address in (("<stun>", "127.0.0.1"), ("<host>", "127.0.0.1"), ("me.example", "me.example")):
+        ini.write_text(REFERENCE.replace("atlas_hostname = 127.0.0.1", f"atlas_hostname = {host}"))
+        assert identity_of(load(ini.parent)).address == f"{address}:6264"
+    monkeypatch.setattr(socket, "gethostname", lambda: "nobody.invalid")
+    monkeypatch.setattr(socket, "gethostbyname", _unknown)
+    ini.write_text(REFERENCE.replace("atlas_hostname = 127.0.0.1", "atlas_hostname = <host>"))
+    assert identity_of(load(ini.parent)).address == "127.0.0.1:6264"
+
+
+def _unknown(_: str) -> str:
+    raise OSError("unknown host")
+
+
+def test_peers_of_a_node_in_test_mode(tmp_path: Path) -> None:
+    rules = {"BLOCKSTACK_TEST": "1", "BLOCKSTACK_ATLAS_HOSTNAME": "me.example"}
+    assert identity_of(load(tmp_path, extra_rules=rules)) == Identity("me.example:16264", 16264, testnet=True)
+    rules["BLOCKSTACK_ATLAS_SEEDS"] = "a.b:1, c.d"
+    config = load(tmp_path, extra_rules=rules)
+    assert identity_of(config).seeds == ("a.b:1", "c.d")
+    assert config.node.atlasdb_path == tmp_path / "atlas.db"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
         ("rpc_port = 6264", "rpc_port = 70000", r"\[blockstack\] rpc_port: expected a port from 1 to 65535, got 70000"),
         ("api_port = 6270", "api_port = x", r"\[blockstack-api\] api_port: expected a number, got 'x'"),
         ("atlas = True", "atlas = perhaps", r"\[blockstack\] atlas: expected true or false, got 'perhaps'"),
+        ("atlas_port = 6264", "atlas_port = 65535", "atlas_port: expected a port from 1 to 65534, got 65535"),
+        ("atlas_blacklist =", "atlas_blacklist = a.b:1, c:x", "atlas_blacklist: expected host:port, got 'c:x'"),
+        ("atlas_seeds = node.blockstack.org:6264", "atlas_seeds = ::1", "atlas_seeds: expected host:port, got '::1'"),
         ("timeout = 300.0", "timeout = nan", r"\[bitcoind\] timeout: expected seconds above 0"),
         ("backup_frequency = 144", "backup_frequency = 0", "backup_frequency: expected at least 1 block"),
         ("enabled = True", "enabled = no", "a node without an index is not supported"),

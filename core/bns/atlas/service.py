@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 import threading
 import time
 from random import SystemRandom
@@ -142,7 +143,7 @@ class AtlasService:
                     if self._stopping.is_set():
                         return
                     event = process.send(answer)
-            except (BnsError, OSError) as error:  # of the disk, say; the network's are no exceptions
+            except (BnsError, OSError, sqlite3.Error) as error:  # of the disk, say; the network's are no exceptions
                 log.error("the %s rests: %s", threading.current_thread().name, error)
                 process, event = run(), Pause(self.node.clock() + _AFTER_TROUBLE)
             if isinstance(event, Pause):

@@ -114,7 +114,8 @@ class Node:
         seen = reading_view(
             state, offchain, zonefiles, progress=progress, test_mode=config.test_mode,
             rpc_url=f"http://localhost:{config.node.rpc_port}",
-            peers=None if network is None else network.peers, profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
+            peers=None if network is None else network.peers,
+            profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
         )  # fmt: skip
         opened.callback(seen.state.close)
         services = [Service(rpc_app(seen, at_once=config.requests_at_once), rpc_socket)]

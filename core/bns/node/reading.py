@@ -29,7 +29,8 @@ def reading_view(
 ) -> NodeView:
     """The view of a node that goes on to write to its state, in another thread; such further parts.
 
-    peers is asked as bns.api.sources.Atlas is; without it there are none. Its own state is to be closed, before that of the node.
+    peers is asked as bns.api.sources.Atlas is; without it there are none. The view's own state is to be closed, before
+    that of the node.
     """
     read = ReadState.beside(state)
     if offchain is None:
