@@ -1,5 +1,6 @@
-"""Random bytes and near-misses into the parsers of zone files, subdomain records, snapshots and profiles: no crash,
-bounded time.
+"""Random bytes and near-misses into what reads zone files, subdomain records, snapshots, profiles and answers of peers.
+
+Nothing may crash or take long.
 
 What is made up depends on the seed alone. Any exception but the parser's own ends the campaign with the input at fault.
 """
@@ -20,7 +21,7 @@ from bns.zonefiles.parse import parse
 from bns.zonefiles.schema import decode
 from bns.zonefiles.store import MAX_ZONEFILE_SIZE
 from bns.zonefiles.tokens import ZonefileError
-from bnslab.fuzz import profiles, snapshots
+from bnslab.fuzz import peers, profiles, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,6 +127,7 @@ TARGETS = {
     "subdomain": Target(subdomain, MAKERS),
     "snapshot": Target(snapshots.read, snapshots.MAKERS),
     "profile": Target(profiles.read, profiles.MAKERS),
+    "peer": Target(peers.read, peers.MAKERS),
 }
 
 

@@ -21,7 +21,7 @@ def campaign() -> Any:
     return module
 
 
-@pytest.mark.parametrize("target", ["zonefile", "subdomain", "snapshot", "profile"])
+@pytest.mark.parametrize("target", ["zonefile", "subdomain", "snapshot", "profile", "peer"])
 def test_random_inputs(campaign: Any, target: str) -> None:
     figures = campaign.campaign(target, seed=7, count=300)
     assert figures.inputs == 300

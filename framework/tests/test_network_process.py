@@ -17,8 +17,8 @@ from bnslab.chain import BitcoindBackend, base_chain, start_node
 from bnslab.errors import CheckFailed
 from bnslab.network import Topology
 from bnslab.nodes.reference import ReferencePeer, install
+from bnslab.recording import record
 from tests.cores import Core
-from tests.labs import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,7 +14,7 @@ from bns.zonefiles.store import zonefile_hash
 from bnslab.bitcoind import guard
 from bnslab.bitcoind.errors import CacheUnusable
 from bnslab.nodes.reference.errors import ReferenceCrashed
-from bnslab.nodes.reference.node import DRIVER, chain_file, log_tail
+from bnslab.nodes.reference.node import DRIVER, chain_file, environment_of, log_tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,12 +54,11 @@ class ReferencePeer:
         except OSError as error:
             raise CacheUnusable(f"cannot write to {run_dir}: {error.strerror or error}") from error
         command = [str(reference.python.program), "-B", "-S", str(DRIVER), f"-datadir={self._directory}"]
-        overrides = {key: value for key, value in fixture.env.items() if key.startswith("BLOCKSTACK_")}
-        home = {"HOME": str(self._directory), "TMPDIR": str(self._directory), "PYTHONPATH": str(reference.packages)}
+        overrides = {**fixture.env, "BLOCKSTACK_ATLAS_PEER_PING_INTERVAL": "1"}
         with (self._directory / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [*guard.spawn_prefix(), *command],
-                env=overrides | home | {"BLOCKSTACK_ATLAS_PEER_PING_INTERVAL": "1"},
+                env=environment_of(reference, self._directory, overrides),
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
