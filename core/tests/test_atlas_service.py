@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import sqlite3
 import threading
 import time
@@ -23,7 +24,6 @@ from tests.atlas_nodes import WAIT_SECONDS, HostileServer, LiveNode
 from tests.chain import rules
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -195,6 +195,18 @@ def test_a_peer_that_drips_gets_no_more_time_than_one_that_is_silent(stack: Exit
 def test_nobody_is_there(address: str) -> None:
     with closing(PeerClient(time.monotonic)) as client:
         assert client.call(call(address, timeout=5)) is None
+
+
+def test_a_host_with_several_addresses(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = HostileServer(stack, respond(xml("{}")))
+    port = int(server.address.rpartition(":")[2])
+    kind = socket.AF_INET, socket.SOCK_STREAM, 0, ""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(*kind, ("127.0.0.1", p)) for p in (1, port)])
+    with closing(PeerClient(time.monotonic)) as client:
+        assert client.call(call("two.example:80")) == {}
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with closing(PeerClient(time.monotonic)) as client:
+        assert client.call(call("none.example:80")) is None
 
 
 def test_no_calls_after_the_end(tmp_path: Path, stack: ExitStack) -> None:

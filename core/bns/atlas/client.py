@@ -40,7 +40,7 @@ class PeerClient:
         deadline = self._clock() + call.timeout
         host, _, port = call.peer.rpartition(":")
         try:
-            with contextlib.closing(socket.create_connection((host, int(port)), call.timeout)) as connection:
+            with contextlib.closing(self._connect(host, int(port), deadline)) as connection:
                 self._remember(connection)
                 try:
                     raw = self._exchange(connection, _request(call), call.limit, deadline)
@@ -58,6 +58,20 @@ class PeerClient:
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+
+    def _connect(self, host: str, port: int, deadline: float) -> socket.socket:
+        problem = OSError(f"{host} has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                self._allow(connection, deadline)
+                connection.connect(address)
+            except OSError as error:
+                connection.close()
+                problem = error
+            else:
+                return connection
+        raise problem
 
     def _remember(self, connection: socket.socket) -> None:
         with self._lock:
