@@ -8,13 +8,13 @@ from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING
 
-from bns.api.records import view
 from bns.api.rpc import rpc_app
 from bns.atlas.constants import Constants
 from bns.atlas.node import Identity
 from bns.atlas.service import AtlasService
 from bns.atlas.store import PeerFile
 from bns.node.follow import SharedState
+from bns.node.reading import reading_view
 from bns.node.servers import Servers, Service, listen
 from bns.zonefiles.store import ZonefileStore, zonefile_hash
 from tests.chain import ALICE, rules
@@ -79,7 +79,9 @@ class LiveNode:
             Identity(f"127.0.0.1:{port}", 16264, seeds, testnet=True), self.offchain, state, state.lock,
             constants=QUICK, store=store, chance=Random(seed),
         )  # fmt: skip
-        servers = Servers([Service(rpc_app(view(state, self.offchain, atlas=self.service, lock=state.lock)), listener)])
+        seen = reading_view(state, self.offchain, self.files, peers=self.service.peers)
+        stack.callback(seen.state.close)
+        servers = Servers([Service(rpc_app(seen), listener)])
         stack.callback(self.service.stop)
         stack.callback(servers.stop)
         servers.start()

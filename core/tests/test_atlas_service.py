@@ -65,8 +65,7 @@ def test_zone_files_flow_both_ways_and_to_a_third_that_knows_only_one(tmp_path: 
     assert answer is not None
     assert {one.address} <= set(answer["peers"]) <= {one.address, three.address}
     assert two.address in three.service.node.table
-    assert one.service.count() == 7
-    assert [entry.zonefile_hash for entry in one.service.announcements(0, 10**6, 0, 2)] == [
+    assert [entry.zonefile_hash for entry in one.offchain.announcements(0, 10**6, 0, 2)] == [
         zonefile_hash(data) for data in FILES[:2]
     ]
 
@@ -74,19 +73,19 @@ def test_zone_files_flow_both_ways_and_to_a_third_that_knows_only_one(tmp_path: 
 def test_a_file_on_disk_is_found_without_a_peer(tmp_path: Path, stack: ExitStack) -> None:
     node = LiveNode(tmp_path / "node", stack, FILES[:1])
     node.files.put(FILES[0])
-    assert node.service.inventory() == b"\x00"
+    assert node.offchain.inventory() == b"\x00"
     node.files.hashes.clear()
     node.service.start()
     assert node.files.wait_for(FILES[:1])
     node.service.stop()
-    assert node.service.inventory() == b"\x80"
+    assert node.offchain.inventory() == b"\x80"
 
 
 def test_a_push_is_taken_from_anyone(tmp_path: Path, stack: ExitStack) -> None:
     node = LiveNode(tmp_path / "node", stack, FILES[:1])
-    assert not node.service.put(b"not announced")
-    assert node.service.put(FILES[0])
-    assert node.service.inventory() == b"\x80"
+    assert not node.offchain.put(b"not announced")
+    assert node.offchain.put(FILES[0])
+    assert node.offchain.inventory() == b"\x80"
 
 
 def test_a_service_rests_when_the_disk_is_full_and_stops_at_once(

@@ -58,9 +58,9 @@ class NodeView:
         return self.state.params
 
 
-def view(state: State, offchain: Offchain, *, atlas: Atlas | None = None, **parts: Any) -> NodeView:  # noqa: ANN401
-    """The view of a node with zone files and subdomains, and with such further parts; without atlas it has no peers."""
-    return NodeView(state, offchain.zonefiles.get, atlas or offchain, offchain.subdomains, **parts)
+def view(state: State, offchain: Offchain, **parts: Any) -> NodeView:  # noqa: ANN401 - any part of a NodeView
+    """The view of a node with zone files and subdomains, and with such further parts."""
+    return NodeView(state, offchain.zonefiles.get, offchain, offchain.subdomains, **parts)
 
 
 class NameAnswer(NamedTuple):

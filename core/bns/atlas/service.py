@@ -1,4 +1,4 @@
-"""The peer network on sockets: a thread for each process of bns.atlas.crawlers, and what the API asks of all."""
+"""The peer network on sockets: a thread for each process of bns.atlas.crawlers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from bns.atlas.peers import PeerStore
     from bns.state.store import State
     from bns.subdomains.offchain import Offchain
-    from bns.zonefiles.announcements import Announcement
 
 LEAVING_SECONDS = 5.0
 """How long a stop waits at most for a thread, which may itself wait for a name server."""
@@ -85,7 +84,7 @@ class OffchainHoldings:
 
 
 class AtlasService:
-    """A node's part in the network, between start and stop. It is what bns.api asks of an Atlas.
+    """A node's part in the network, between start and stop.
 
     lock is held while the node's state is read or written, but not during calls to peers.
     """
@@ -101,7 +100,6 @@ class AtlasService:
         store: PeerStore | None = None,
         chance: Random | None = None,
     ) -> None:
-        self._offchain = offchain
         self._lock = lock
         self._stopping = threading.Event()
         self._health = threading.Event()
@@ -159,26 +157,8 @@ class AtlasService:
         if pause.wakeable and not self._stopping.is_set():
             self._health.clear()
 
-    # What the API asks
-
-    def count(self) -> int:
-        """How many zone files were announced."""
-        return self._offchain.count()
-
-    def put(self, data: bytes, /) -> bool:
-        """See Offchain.put."""
-        return self._offchain.put(data)
-
-    def announcements(self, first: int, last: int, offset: int, count: int) -> Sequence[Announcement]:
-        """See Offchain.announcements."""
-        return self._offchain.announcements(first, last, offset, count)
-
-    def inventory(self) -> bytes:
-        """See Offchain.inventory."""
-        return self._offchain.inventory()
-
     def peers(self, asking: str) -> Sequence[str]:
-        """See bns.atlas.node.AtlasNode.peers."""
+        """See bns.atlas.node.AtlasNode.peers; without the lock, so that nobody who asks waits for a block."""
         return self.node.peers(asking)
 
 
