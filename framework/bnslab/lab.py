@@ -18,8 +18,8 @@ from bnslab.chain.base import BlockRefused
 from bnslab.chain.factory import BaseChain, BlockFactory
 from bnslab.exchange import RestExchange, RpcExchange
 from bnslab.moments import Moment
-from bnslab.nodes.inprocess import InProcessNode
 from bnslab.network import Network, Topology
+from bnslab.nodes.inprocess import InProcessNode
 from bnslab.operations import Operations
 from bnslab.outputs import Outputs
 from bnslab.sent import ACCEPTED, ANYTHING, Expected, Sent
