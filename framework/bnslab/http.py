@@ -17,7 +17,7 @@ from bnslab.errors import LabError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping
     from types import TracebackType
 
     from starlette.types import ASGIApp, Message, Scope
@@ -64,12 +64,11 @@ class AsgiClient(Client):
     """Calls an ASGI application in this thread, without a socket; the application's own exceptions pass through.
 
     An application that never suspends is driven by hand, which needs no event loop. One that does is called in an event
-    loop of its own; so is every request whose method is not repeatable, because the attempt by hand comes first.
+    loop of its own; so is every request that is not safe to repeat, because the attempt by hand comes first.
     """
 
-    def __init__(self, app: ASGIApp, *, repeatable: Collection[str] = _SAFE) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._repeatable = repeatable
 
     def request(
         self, method: str, target: str, *, body: bytes = b"", headers: Mapping[str, str] = _NO_HEADERS
@@ -77,7 +76,7 @@ class AsgiClient(Client):
         """Call the application once, or a second time if by hand it did not come to its end."""
         scope = _scope(method, target, headers, body)
         exchange = _Exchange(body)
-        if method not in self._repeatable or not _drive(self._call(scope, exchange)):
+        if method not in _SAFE or not _drive(self._call(scope, exchange)):
             exchange = _Exchange(body)
             asyncio.run(self._call(scope, exchange))
         return exchange.response(method, target)
