@@ -159,21 +159,23 @@ class Network:
     def _follow(self) -> None:
         """Let all nodes follow the chain of the lab to its last block."""
         lab, announced = self._lab, self._announced
+        if lab.branching:
+            raise InvalidInput("network", "a branch of the scenario", "time to pass outside of lab.branch()")
         entries = lab.node.offchain.announcements(0, lab.height, len(announced.hashes), -1)
         announced.extend(entry.zonefile_hash for entry in entries)
         announced.height, announced.consensus_hash = lab.height, lab.consensus_hash
 
 
 class _MainHoldings(OffchainHoldings):
-    """The zone files of the lab's node."""
+    """The zone files of the lab's node, which may be another one after a branch of the scenario."""
 
     def __init__(self, lab: Lab) -> None:
-        super().__init__(lab.node.offchain)
+        super().__init__(lambda: lab.node.offchain)
 
     def inventory(self) -> bytes:
         """See bns.atlas.answers.Files."""
-        return self._offchain.inventory()
+        return self._offchain().inventory()
 
     def stored(self, hash_: str, /) -> bytes | None:
         """See bns.atlas.answers.Files."""
-        return self._offchain.zonefiles.get(hash_)
+        return self._offchain().zonefiles.get(hash_)

@@ -159,6 +159,20 @@ def test_the_same_lab_has_the_same_network(make_lab: Labs) -> None:
     assert trace(1) != trace(2)
 
 
+def test_no_time_passes_in_a_branch(make_lab: Labs) -> None:
+    lab = make_lab()
+    lab.namespace("test", by="alice")
+    network = lab.network(nodes=2)
+    with lab.branch():
+        lab.publish(*announce(lab, "one.test"))
+        with pytest.raises(InvalidInput, match=r"outside of lab\.branch"):
+            network.sync()
+        with pytest.raises(InvalidInput, match=r"outside of lab\.branch"):
+            lab.network(nodes=2)
+    lab.publish(*announce(lab, "two.test"))
+    assert network.sync() > 0
+
+
 def test_a_file_that_does_not_get_through_is_found_out_at_the_end(
     make_lab: Labs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

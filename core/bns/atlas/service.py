@@ -54,30 +54,30 @@ class StateChain:
 
 
 class OffchainHoldings:
-    """The zone files of a node with a database; see bns.atlas.node.Holdings."""
+    """The zone files of a node with a database, whichever it is at the time; see bns.atlas.node.Holdings."""
 
-    def __init__(self, offchain: Offchain) -> None:
+    def __init__(self, offchain: Callable[[], Offchain]) -> None:
         self._offchain = offchain
 
     def count(self) -> int:
         """How many announcements there are."""
-        return self._offchain.count()
+        return self._offchain().count()
 
     def missing(self) -> Mapping[str, Sequence[int]]:
         """See Holdings."""
         found: dict[str, list[int]] = {}
-        for entry in self._offchain.announced.missing():
+        for entry in self._offchain().announced.missing():
             found.setdefault(entry.zonefile_hash, []).append(entry.inv_index - 1)
         return found
 
     def discover(self, hash_: str, /) -> bool:
         """See Holdings."""
-        data = self._offchain.zonefiles.get(hash_)
+        data = self._offchain().zonefiles.get(hash_)
         return data is not None and self.put(data)
 
     def put(self, data: bytes, /) -> bool:
         """See Holdings."""
-        kept = self._offchain.put(data)
+        kept = self._offchain().put(data)
         if kept:
             log.debug("zone file %s has come", zonefile_hash(data))
         return kept
@@ -105,7 +105,7 @@ class AtlasService:
         self._health = threading.Event()
         self._client = PeerClient(time.monotonic)
         self.node = AtlasNode(
-            identity, OffchainHoldings(offchain), StateChain(state), clock=_unix_clock(),
+            identity, OffchainHoldings(lambda: offchain), StateChain(state), clock=_unix_clock(),
             chance=chance or SystemRandom(), constants=constants, store=store, peer_added=self._health.set,
         )  # fmt: skip
         processes = {
