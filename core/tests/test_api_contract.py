@@ -15,7 +15,7 @@ from bns.api.methods import METHODS
 from bns.api.openapi import document
 from bns.api.records import NodeView
 from bns.api.rest import rest_app
-from bns.api.rpc import answer as answer_to
+from bns.api.rpc import rpc_app
 from bns.api.sources import Output
 from bnslab.http import AsgiClient
 from tests.api_nodes import OWNER, SUBDOMAIN_DID, make_node
@@ -66,8 +66,10 @@ NO_METHOD = "No such method"
 
 
 def call(method: str, arguments: Sequence[Any], node: NodeView | None = None) -> Any:
-    request = xmlrpc.client.dumps(tuple(arguments), method).encode()
-    ((text,), _) = xmlrpc.client.loads(answer_to(node or make_node(), request))
+    client = AsgiClient(rpc_app(node or make_node()))
+    body = xmlrpc.client.dumps(tuple(arguments), method).encode()
+    reply = client.request("POST", "/RPC2", body=body)
+    ((text,), _) = xmlrpc.client.loads(reply.body.decode())
     assert isinstance(text, str)
     assert contract.fault_of_answer(method, text) is None
     return json.loads(text)

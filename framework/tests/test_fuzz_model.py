@@ -15,8 +15,8 @@ from bnslab.fuzz.model.text import b40, consensus_hash, float_text, is_name, ops
 ROOT = Path(__file__).parents[2]
 FUZZ = Path(bnslab.fuzz.__file__).parent
 ALLOWED = ("bns.bitcoin", "bns.params")
-COMPARING = {"compare.py", "duel.py", "targets.py"}
-"""The only modules of the fuzzer that meet the core."""
+COMPARING = {"compare.py", "duel.py", "targets.py", "telling.py"}
+"""The only modules of the fuzzer that meet the core: they compare with it, or tell a failure as a script."""
 
 
 def rule_code(path: Path) -> list[str]:

@@ -202,7 +202,12 @@ class Devnet:
         return Config(
             path=directory / "blockstack-server.ini",
             working_dir=directory,
-            node=NodeSettings(rpc_port=self.rpc_port, zonefiles=directory / "zonefiles"),
+            node=NodeSettings(
+                rpc_port=self.rpc_port,
+                zonefiles=directory / "zonefiles",
+                atlasdb_path=directory / "atlas.db",
+                atlas_port=self.rpc_port,
+            ),
             api=ApiSettings(api_port=self.rest_port, api_host="127.0.0.1"),
             bitcoind=BitcoindSettings(
                 server="127.0.0.1",
