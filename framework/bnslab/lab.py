@@ -6,7 +6,6 @@ backend judge it, lets the node index it and runs the checks.
 
 from __future__ import annotations
 
-import base64
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import orjson
 
 from bns.bitcoin.script import op_return
 from bns.errors import InvalidInput, Reason
+from bnslab.branches import Branches
 from bnslab.chain.base import BlockRefused
 from bnslab.chain.factory import BaseChain, BlockFactory
 from bnslab.exchange import RestExchange, RpcExchange
@@ -26,7 +26,7 @@ from bnslab.sent import ACCEPTED, ANYTHING, Expected, Sent
 from bnslab.trace import Trace
 from bnslab.transactions import Draft, require_satoshis
 from bnslab.verification import verify
-from bnslab.wallets import Faucet, Ledger, Wallet, Wallets
+from bnslab.wallets import AS_WRITTEN, Faucet, Ledger, Wallet, WalletKinds, Wallets
 from bnslab.zonefiles import DataPlane
 
 if TYPE_CHECKING:
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     from bns.engine import Receipt
     from bns.identity.snv.proof import Operation
     from bns.params import Epoch, Params
-    from bnslab.chain.base import ChainBackend, Tip
+    from bnslab.chain.base import ChainBackend
     from bnslab.checks.base import Check
     from bnslab.exchange import Exchange
     from bnslab.fixtures import ZonefileEntry
     from bnslab.http import Response
-    from bnslab.nodes import MakeNode, Node
+    from bnslab.nodes import MakeNode
     from bnslab.script.recorder import Recorder
     from bnslab.sent import NameInfo
 
 _TOP_UP = 100_000_000
 
 
-class Lab(Operations, DataPlane):
+class Lab(Operations, DataPlane, Branches):
     """A private chain, named wallets, a node that indexes the chain, and checks after every block.
 
     identity names the scenario; the same identity and script give the same block hashes.
@@ -62,6 +62,7 @@ class Lab(Operations, DataPlane):
         chain: ChainBackend,
         make_node: MakeNode,
         checks: Sequence[Check] = (),
+        kinds: WalletKinds = AS_WRITTEN,
     ) -> None:
         if params.first_block != base.height + 1:
             raise InvalidInput("first block", params.first_block, f"{base.height + 1}, the one above the base chain")
@@ -82,8 +83,11 @@ class Lab(Operations, DataPlane):
         self.node = make_node(params, self._outputs)
         self._ledger = Ledger()
         self.wallets = Wallets(self._ledger)
+        self._kinds = kinds
         self._faucet = Faucet(base, self._ledger)
         self._factory = BlockFactory.for_scenario(identity)
+        self.mined: list[tuple[Transaction, ...]] = []
+        """The transactions of each block above the base chain, coinbases left out."""
         self._pending: list[Transaction] = []
         self._expected: Expected = ACCEPTED
         self._make_node = make_node
@@ -93,6 +97,7 @@ class Lab(Operations, DataPlane):
         """Writes down what is sent and mined, if there is one."""
         self.branching = False
         """Whether a branch is open, whose blocks will be taken back."""
+        self._expectations = 0
 
     # The chain
 
@@ -142,12 +147,11 @@ class Lab(Operations, DataPlane):
         try:
             self._tip = self.chain.accept(block.raw)
         except BlockRefused:  # nothing in it was ever sent: its coins are there again
-            self._ledger.rollback(self.height)
-            self.sent = {txid: sent for txid, sent in self.sent.items() if sent.height <= self.height}
+            self._forget(self.height)
             raise
-        self._outputs.add_block(block.raw)
-        receipt = self.node.apply(self._tip.height, block.raw)
+        receipt = self.index(self._tip.height, block.raw)
         self.receipts.append(receipt)
+        self.mined.append(tuple(pending))
         for transaction in pending:
             if transaction.txid in self.sent:
                 self.sent[transaction.txid].settle(receipt)
@@ -158,6 +162,11 @@ class Lab(Operations, DataPlane):
             check.after_block(self, receipt)
         self.exchanges.clear()
         return receipt
+
+    def index(self, height: int, raw: bytes) -> Receipt:
+        """Let the node index a block that the chain has connected."""
+        self._outputs.add_block(raw)
+        return self.node.apply(height, raw)
 
     def finish(self) -> None:
         """Mine what is pending, then run the checks of the end."""
@@ -174,55 +183,6 @@ class Lab(Operations, DataPlane):
         for moment in self._past.values():
             moment.node.close()
         self._past.clear()
-
-    @contextmanager
-    def branch(self) -> Iterator[None]:
-        """Try something: when the block ends, all is as it was at its begin, pending operations included.
-
-        What is pending inside at the end is not mined. Chain, node, coins, trace and receipts go back; operations sent
-        inside keep their verdicts. The fixture of the scenario knows nothing of it. Branches do not nest.
-        """
-        if self.branching:
-            raise InvalidInput("lab.branch()", "a branch inside a branch", "one at a time")
-        tip, pending, sent = self._tip, list(self._pending), dict(self.sent)
-        published, order_dependent = len(self.published), set(self.order_dependent)
-        lines, receipts = len(self.trace.lines), len(self.receipts)
-        self.branching = True
-        self._branches += 1
-        # other coinbases, because a node refuses for ever what it was once told to forget
-        self._factory = BlockFactory.for_scenario(self.identity, branch=self._branches)
-        try:
-            yield
-            del self.trace.lines[lines:]  # after a failure they tell of it
-        finally:
-            self.branching = False
-            self._factory = BlockFactory.for_scenario(self.identity)
-            del self.receipts[receipts:]
-            self._pending, self.sent, self.order_dependent = pending, sent, order_dependent
-            self._go_back(tip, published)
-            for transaction in pending:
-                self._ledger.apply(transaction, tip.height + 1)
-
-    def _go_back(self, tip: Tip, published: int) -> None:
-        """To an earlier block, and the number of zone files handed over by then."""
-        self._ledger.rollback(tip.height)
-        if tip != self._tip:
-            self.chain.rollback(tip.height)
-            self.node.rollback(tip.height)
-            self._tip = tip
-        if len(self.published) > published:  # a node keeps what it was given: have another
-            del self.published[published:]
-            self.node.close()
-            self.node = self._indexed(tip.height, self._make_node)
-
-    def _indexed(self, height: int, make_node: MakeNode) -> Node:
-        """A new node that has indexed the chain up to a height, and was handed the same zone files."""
-        node, given = make_node(self.params, self._outputs), list(self.published)
-        for block in self.chain.blocks_from(self.params.first_block)[: height - self.base.height]:
-            node.apply(block.tip.height, block.raw)
-            while given and given[0].after_height <= block.tip.height:
-                node.put_zonefile(base64.b64decode(given.pop(0).base64))
-        return node
 
     # Other nodes
 
@@ -245,6 +205,8 @@ class Lab(Operations, DataPlane):
 
         required of total keys sign. Later mentions give the name alone or the same again; InvalidInput otherwise.
         """
+        if kind is not None or name not in self.wallets:
+            kind = self._kinds.of(name, kind)
         if name not in self.wallets:
             required, total = 1 if required is None else required, 1 if total is None else total
             return self.wallets.create(name, kind or "p2pkh", required=required, total=total)
@@ -288,12 +250,12 @@ class Lab(Operations, DataPlane):
     @contextmanager
     def _expecting(self, expected: Expected) -> Iterator[None]:
         before, self._expected = self._expected, expected
-        sent_before = len(self.sent)
+        before_it = self._expectations
         try:
             yield
         finally:
             self._expected = before
-        if expected is not ANYTHING and len(self.sent) == sent_before:
+        if expected is not ANYTHING and self._expectations == before_it:
             raise InvalidInput("lab.rejects()", expected, "an operation inside the with block")
         if self._pending:
             self.mine()
@@ -306,7 +268,7 @@ class Lab(Operations, DataPlane):
             self._fund(by, max(_TOP_UP, 2 * draft.amount))
         transaction = draft.sign(by)
         sent = Sent(draft.opcode, draft.subject, by.name, transaction.txid, self.height + 1, self._expected)
-        self.sent[transaction.txid] = sent
+        self._expect(sent)
         self._queue(transaction)
         if self.recorder is not None and not self.branching:
             self.recorder.sent(draft, by, sent)
@@ -321,7 +283,7 @@ class Lab(Operations, DataPlane):
     def send_transaction(self, transaction: Transaction) -> Sent:
         """Put any signed transaction into the pending block, as it is."""
         sent = Sent("TRANSACTION", transaction.txid[:8], "hand", transaction.txid, self.height + 1, self._expected)
-        self.sent[transaction.txid] = sent
+        self._expect(sent)
         self._queue(transaction)
         if self.recorder is not None and not self.branching:
             self.recorder.sent_raw(transaction, sent)
@@ -331,6 +293,10 @@ class Lab(Operations, DataPlane):
     def pending(self) -> tuple[Transaction, ...]:
         """What the next block will hold, payments of the faucet included."""
         return tuple(self._pending)
+
+    def _expect(self, sent: Sent) -> None:
+        self._expectations += 1
+        self.sent[sent.txid] = sent
 
     def _queue(self, transaction: Transaction) -> None:
         self._ledger.apply(transaction, self.height + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,12 +49,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lab-today", metavar="DATE", help="The day by which quarantines end (default: today).")
     parser.addini("lab_durations", "File of the durations for --shard.", default="fixtures/durations.json")
     parser.addini("lab_quarantine", "File of tests that may fail for a while.", default="quarantine.toml")
+    modes = parser.getgroup("bnslab modes", "bnslab: put every scenario through more than it says")
+    modes.addoption("--wallets", choices=("as-written", "segwit"), help="segwit: p2sh-wrapped segwit wallets instead.")
+    modes.addoption("--reorg-every", metavar="N:DEPTH", help="A fork of up to DEPTH blocks after every N blocks.")
+    modes.addoption("--restart-every", type=int, default=0, metavar="N", help="Restart the node after every N blocks.")
+    modes.addoption("--epoch", type=int, choices=(1, 2, 3), help="The epoch of scenarios that are tied to none.")
+    modes.addoption("--seed", type=int, default=0, metavar="N", help="The seed of all that is random in a mode.")
+    modes.addoption("--shuffle", type=int, metavar="SEED", help="Run the tests in a random order.")
     parser.addini("lab_fixtures", "Directory of the scenarios' fixtures.", default="fixtures/scenarios")
     parser.addini("lab_require_fixtures", "Fail where a scenario has no fixture.", type="bool", default=False)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark and the reporter."""
+    config.addinivalue_line(
+        "markers", "p2pkh(*names): wallets that stay p2pkh whatever --wallets says, such as importers"
+    )
+    config.addinivalue_line(
+        "markers", "unrecorded: the scenario has no fixture: it would be too large, or the reference stops at it"
+    )
+    config.addinivalue_line("markers", "reorganised: the scenario takes blocks back; its fixture holds those that stay")
     config.addinivalue_line("markers", "epochs(*numbers, ends, reveal_expire, ...): rules of a scenario's chain")
     from bnslab.reporting import Reporting
     from bnslab.summary import Summary
@@ -78,6 +93,13 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     return compared(left, right) if op == "==" else None
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffle; every worker comes to the same order."""
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        Random(seed).shuffle(items)
+
+
 @pytest.fixture(scope="session")
 def lab_chain(request: pytest.FixtureRequest) -> Iterator[ChainBackend]:
     """The chain backend of this worker, shared by its scenarios."""
@@ -97,9 +119,10 @@ def lab_nodes(request: pytest.FixtureRequest, lab_chain: ChainBackend) -> Iterat
 
 
 @pytest.fixture
-def epoch() -> int | None:
+def epoch(request: pytest.FixtureRequest) -> int | None:
     """The epoch of the scenario, unless an `epochs` mark says more; each_epoch overrides it."""
-    return None
+    chosen: int | None = request.config.getoption("--epoch")
+    return chosen
 
 
 @pytest.fixture

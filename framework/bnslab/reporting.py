@@ -12,7 +12,7 @@ from bns.errors import BnsError
 from bnslab.errors import LabError, NotSaid
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from bnslab.lab import Lab
 
@@ -81,6 +81,7 @@ class Reporting:
             words += _where(option("--bitcoind"), option("--lab-cache"))
         passed = [f"--lab-skip-check={name}" for name in option("--lab-skip-check")]
         passed += ["--fill"] if option("--fill") else []
+        words += _modes(option)
         command = shlex.join([*words, *(["--", *passed] if passed else [])])
         # ids of items are relative to pytest's root directory
         elsewhere = self._config.invocation_params.dir != self._config.rootpath
@@ -91,6 +92,12 @@ class Reporting:
         path = output / "traces" / f"{lab.identity.replace('/', '.')}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lab.trace.lines) + "\n", encoding="utf-8")
+
+
+def _modes(option: Callable[[str], Any]) -> list[str]:
+    """The options of `run` that choose the same modes."""
+    names = ("--wallets", "--reorg-every", "--restart-every", "--epoch", "--seed")
+    return [f"{name}={option(name)}" for name in names if option(name)]
 
 
 def _where(bitcoind: Path | None, cache: Path | None) -> list[str]:

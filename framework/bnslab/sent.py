@@ -58,6 +58,11 @@ class Sent:
                 return
         self._reason, self.detail = Reason.UNKNOWN_OPCODE, "the node found no operation in the transaction"
 
+    def again(self, height: int, expected: Expected) -> None:
+        """Pending once more, after a reorganisation took its block back."""
+        self.height, self.expected = height, expected
+        self.detail, self._reason, self._record, self._settled = "", None, None, False
+
     @property
     def accepted(self) -> bool:
         """Whether the node accepted it; NotMined while it is pending."""

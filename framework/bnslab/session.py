@@ -20,6 +20,7 @@ from bnslab.checks import make_checks
 from bnslab.costs import Costs, read_budgets
 from bnslab.errors import LabError
 from bnslab.lab import Lab
+from bnslab.modes import Modes
 from bnslab.nodes.choice import open_nodes
 from bnslab.recording import record
 from bnslab.reporting import LAB_KEY, PASSED_KEY
@@ -70,7 +71,10 @@ def open_chain(config: pytest.Config) -> Iterator[ChainBackend]:
 def open_driver(config: pytest.Config, chain: ChainBackend) -> AbstractContextManager[MakeNode]:
     """What makes the nodes of this process's scenarios: --node."""
     worker, cache = _worker_index(config), cache_of(config)
-    return open_nodes(config.getoption("--node"), chain, cache=cache, worker=worker, report=_reporter(config))
+    return open_nodes(
+        config.getoption("--node"), chain, cache=cache, worker=worker, report=_reporter(config),
+        restarted=bool(config.getoption("--restart-every")),
+    )  # fmt: skip
 
 
 def _worker_index(config: pytest.Config) -> int:
@@ -97,6 +101,7 @@ class Scenario:
         self._chain = chain
         self._nodes = nodes
         self._epoch = epoch
+        self._modes = Modes.of(request.config)
         self.identity = scenario_identity(self._item.nodeid)
         self.fixture_path = fixture_path(self._config, self.identity)
         self._lab: Lab | None = None
@@ -105,8 +110,13 @@ class Scenario:
     def open(self) -> Lab:
         """Start at the base chain."""
         skipped = self._config.getoption("--lab-skip-check")
-        checks = make_checks(self._stored_fixture(), skipped)
-        self._lab = Lab(self.identity, self._params(), base_chain(), self._chain, self._nodes, checks)
+        params, mark = self._params(), self._item.get_closest_marker("p2pkh")
+        kinds = self._modes.kinds(params, frozenset(() if mark is None else mark.args))
+        changed = kinds.segwit or (self._modes.epoch is not None and not self._is_tied)
+        fixture = None if changed or self._is_unrecorded else self._stored_fixture()
+        reorganised = self._item.get_closest_marker("reorganised") is not None
+        checks = [*make_checks(fixture, skipped, reorganised=reorganised), *self._modes.disturbances(self.identity)]
+        self._lab = Lab(self.identity, params, base_chain(), self._chain, self._nodes, checks, kinds)
         self._item.stash[LAB_KEY] = self._lab
         self._rpc_before, self._began = self._chain.rpc_calls, time.perf_counter()
         if self._config.getoption("--lab-record"):
@@ -125,7 +135,7 @@ class Scenario:
                 return
             lab.finish()
             self._account(lab)
-            if self._config.getoption("--fill-update"):
+            if self._config.getoption("--fill-update") and not self._is_unrecorded:
                 self._write_fixture(lab)
             if lab.recorder is not None:
                 self._write_script(lab.recorder)
@@ -141,11 +151,24 @@ class Scenario:
         self._item.user_properties.append((COSTS, tuple(costs)))
         costs.require_within(read_budgets(self._config.getoption("--lab-budget")))
 
+    @property
+    def _is_unrecorded(self) -> bool:
+        return self._item.get_closest_marker("unrecorded") is not None
+
+    @property
+    def _is_tied(self) -> bool:
+        """Whether the scenario says in which epochs it takes place."""
+        mark = self._item.get_closest_marker(MARK)
+        return (mark is not None and bool(mark.args)) or self._is_parametrized
+
+    @property
+    def _is_parametrized(self) -> bool:
+        return "epoch" in getattr(getattr(self._item, "callspec", None), "params", {})
+
     def _params(self) -> Params:
         mark = self._item.get_closest_marker(MARK)
         numbers, options = ((), {}) if mark is None else (mark.args, mark.kwargs)
-        parametrized = "epoch" in getattr(getattr(self._item, "callspec", None), "params", {})
-        if numbers and parametrized:
+        if numbers and self._is_parametrized:
             raise InvalidInput("epochs", numbers, "no numbers beside a parametrized epoch")
         if not numbers and self._epoch is not None:
             numbers = (self._epoch,)

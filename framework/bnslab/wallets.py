@@ -50,6 +50,29 @@ class WalletKind(StrEnum):
         return self in (WalletKind.P2SH_MULTISIG, WalletKind.P2SH_P2WSH)
 
 
+class WalletKinds(NamedTuple):
+    """Which kind of wallet a scenario gets: the one it writes, or its segwit form.
+
+    With segwit, a wallet of no stated kind becomes p2sh-p2wpkh and p2sh-multisig becomes p2sh-p2wsh. A wallet that is
+    asked to be p2pkh stays so, and so do those in p2pkh (names), which must show their keys, as importers must.
+    """
+
+    segwit: bool = False
+    p2pkh: frozenset[str] = frozenset()
+
+    def of(self, name: str, kind: str | None) -> str | None:
+        """The kind of the wallet of a name for which a scenario asks for a kind, or for none."""
+        if not self.segwit or name in self.p2pkh:
+            return kind
+        if kind is None:
+            return WalletKind.P2SH_P2WPKH
+        return WalletKind.P2SH_P2WSH if kind == WalletKind.P2SH_MULTISIG else kind
+
+
+AS_WRITTEN = WalletKinds()
+"""No wallet is changed."""
+
+
 class UnknownWallet(LabError):
     """No wallet has this name."""
 

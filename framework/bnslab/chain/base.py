@@ -97,6 +97,9 @@ class ChainBackend(Protocol):
         A block that was disconnected need not be taken again: let another branch differ in its coinbase.
         """
 
+    def reconnect(self, blocks: Sequence[Block]) -> Tip:
+        """Connect blocks again that were disconnected last from the present tip; return the new tip."""
+
     def discard(self) -> None:
         """Let the next begin() start from new parts, because this scenario may have broken them."""
 

@@ -95,6 +95,15 @@ class BitcoindBackend:
             self.node.rpc.call("invalidateblock", self._log.hash_at(height + 1))
         return self._log.truncate(height)
 
+    def reconnect(self, blocks: Sequence[Block]) -> Tip:
+        """Have the node reconsider the first of the blocks, and so all that follow it."""
+        best = self.node.rpc.batch([("reconsiderblock", (blocks[0].tip.hash,)), ("getbestblockhash", ())])[-1]
+        if best != blocks[-1].tip.hash:
+            raise ChainError(f"bitcoind: {blocks[-1].tip.hash} was to be the tip again, it is {best}")
+        for block in blocks:
+            self._log.append(block)
+        return self._log.tip
+
     def discard(self) -> None:
         """Let the next scenario have a new node."""
         self._worn = True

@@ -18,6 +18,7 @@ from bnslab.chain.base import BlockLog, BlockRefused, ChainError
 from bnslab.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
     from bnslab.chain.base import Block, Tip
@@ -88,6 +89,12 @@ class KernelBackend:
         for block in self._log.above_base:
             self._process(block)
         return tip
+
+    def reconnect(self, blocks: Sequence[Block]) -> Tip:
+        """Take the blocks once more."""
+        for block in blocks:
+            self.accept(block.raw)
+        return self._log.tip
 
     def discard(self) -> None:
         """Do nothing: the next scenario has a fresh chainstate in any case."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from bnslab.chain.base import BlockLog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bnslab.chain.base import Block, Tip
     from bnslab.chain.factory import BaseChain
 
@@ -43,6 +45,12 @@ class MemoryBackend:
     def rollback(self, height: int) -> Tip:
         """Forget the blocks above a height."""
         return self._log.truncate(height)
+
+    def reconnect(self, blocks: Sequence[Block]) -> Tip:
+        """Take the blocks once more."""
+        for block in blocks:
+            self.accept(block.raw)
+        return self._log.tip
 
     def discard(self) -> None:
         """Do nothing: there is nothing that could break."""

@@ -31,13 +31,16 @@ CHECKS = (
 """Names of all checks, in the order in which they run."""
 
 
-def make_checks(fixture: Fixture | None, skip: Collection[str] = ()) -> list[Check]:
-    """New checks for one scenario, those in skip left out; InvalidInput for a name that no check has."""
+def make_checks(fixture: Fixture | None, skip: Collection[str] = (), *, reorganised: bool = False) -> list[Check]:
+    """New checks for one scenario, those in skip left out; InvalidInput for a name that no check has.
+
+    reorganised says that the scenario takes blocks back.
+    """
     unknown = sorted(set(skip) - set(CHECKS))
     if unknown:
         raise InvalidInput("check to skip", unknown[0], f"one of {', '.join(CHECKS)}")
     checks: list[Check] = [Expectations(), Invariants(), RestAnswers(), RpcAnswers()]
     if fixture is not None:
-        checks.append(Golden(fixture))
+        checks.append(Golden(fixture, reorganised=reorganised))
     checks += [Networks(), Zonefiles(), Subdomains(), Dids(), NameVerification(), Reindex(), Schemas()]
     return [check for check in checks if check.name not in skip]

@@ -22,16 +22,39 @@ class Golden:
 
     name = "golden"
 
-    def __init__(self, fixture: Fixture) -> None:
+    def __init__(self, fixture: Fixture, *, reorganised: bool = False) -> None:
+        """Reorganised says that blocks may be taken back: about one that is not in the fixture only the end decides."""
         self._fixture = fixture
+        self._reorganised = reorganised
 
     def after_block(self, lab: Lab, receipt: Receipt) -> None:
         """The first difference is the one that counts, so consensus comes before the bytes of the block."""
         if lab.branching:
             return
-        height, fixture = receipt.height, self._fixture
+        height = receipt.height
         if height == lab.params.first_block:
             self._compare_origin(lab)
+        if not self._reorganised or receipt.block_hash == self._fixture.block_hash(height):
+            self._compare(lab, receipt)
+
+    def at_end(self, lab: Lab) -> None:
+        """All blocks are those of the fixture, which has no more, and so are the zone files and subdomains."""
+        fixture = self._fixture
+        for receipt in lab.receipts:
+            self._compare(lab, receipt)
+        if lab.height != fixture.tip:
+            self._fail(lab.height, "end of the chain", f"block {fixture.tip}", f"block {lab.height}")
+        for number, (expected, actual) in enumerate(zip_longest(fixture.zonefiles, lab.published)):
+            if expected != actual:
+                self._fail(lab.height, f"zone file {number}", _told(expected), _told(actual))
+        assert fixture.expected is not None, "the blocks were compared"
+        try:
+            compare_tables(fixture.expected, lab.node.state)
+        except TableDifference as difference:
+            self._fail(lab.height, difference.where, str(difference.expected), str(difference.actual))
+
+    def _compare(self, lab: Lab, receipt: Receipt) -> None:
+        height, fixture = receipt.height, self._fixture
         expected = fixture.consensus_hash(height)
         if expected is None:
             self._fail(height, "block", f"the chain to end at block {fixture.tip}", "one more block")
@@ -46,22 +69,9 @@ class Golden:
         if receipt.block_hash != fixture.block_hash(height):
             self._fail(
                 height, "block hash", str(fixture.block_hash(height)), receipt.block_hash,
-                "the transactions or the coinbase differ: keys, amounts, order, or the scenario's name",
+                "the transactions or the coinbase differ: keys, amounts, order, or the scenario's name; "
+                "a scenario that takes blocks back carries the mark `reorganised`",
             )  # fmt: skip
-
-    def at_end(self, lab: Lab) -> None:
-        """The fixture has no more blocks, and the same zone files and subdomains."""
-        fixture = self._fixture
-        if lab.height != fixture.tip:
-            self._fail(lab.height, "end of the chain", f"block {fixture.tip}", f"block {lab.height}")
-        for number, (expected, actual) in enumerate(zip_longest(fixture.zonefiles, lab.published)):
-            if expected != actual:
-                self._fail(lab.height, f"zone file {number}", _told(expected), _told(actual))
-        assert fixture.expected is not None, "the blocks were compared"
-        try:
-            compare_tables(fixture.expected, lab.node.state)
-        except TableDifference as difference:
-            self._fail(lab.height, difference.where, str(difference.expected), str(difference.actual))
 
     def _divergence(self, receipt: Receipt) -> str:
         """The first operation that differs, both texts, and the rule that decided here."""

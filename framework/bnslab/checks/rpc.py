@@ -123,6 +123,12 @@ class RpcAnswers:
         self._history(lab, namespace_id, record["history"])
 
     def _address(self, lab: Lab, address: str) -> None:
+        if address.startswith(f"{lab.params.network.bech32_prefix}1"):  # spec 06: bech32 is refused
+            refused = "error" in self._ask(lab, "get_names_owned_by_address", address)
+            self._equal(
+                lab, f"get_names_owned_by_address({address})", "verdict", "refused", "refused" if refused else "told"
+            )
+            return
         expected = owned(lab, address)
         names = self._ask(lab, "get_names_owned_by_address", address).get("names")
         self._equal(lab, f"get_names_owned_by_address({address})", "names", expected, names)

@@ -8,6 +8,7 @@ import click
 
 from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option, default_cache
 from bnslab.commands._checkout import checkout, resolve
+from bnslab.commands._modes import modes_arguments, modes_options
 from bnslab.commands._runner import run_pytest, scratch_in, worker_arguments, workers_option
 from bnslab.nodes import NODES
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts, balanced by recorded durations.")
 @click.option("--failed-first", is_flag=True, help="First what failed in the last run.")
 @click.option("--trace", is_flag=True, help="Record a trace of each scenario.")
+@modes_options
 @cache_option
 @bitcoind_option
 def command(
@@ -39,6 +41,7 @@ def command(
     trace: bool,
     cache: Path | None,
     bitcoind: Path | None,
+    **modes: str | int | None,
 ) -> int:
     """Run scenarios.
 
@@ -51,7 +54,8 @@ def command(
     """
     named, passed = split_passed(paths)
     targets = resolve(named) or [str(checkout() / "scenarios")]
-    options = [*chain_arguments(chain, bitcoind, cache), *worker_arguments(workers), "--lab-slowest"]
+    options = [*chain_arguments(chain, bitcoind, cache), *worker_arguments(workers), *modes_arguments(modes)]
+    options.append("--lab-slowest")
     if expression is not None:
         options += ["-k", expression]
     if node != "inprocess":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING
 
 from bns.errors import InvalidInput
@@ -30,24 +31,37 @@ REMARKS = {
 
 @contextmanager
 def open_nodes(
-    name: str, chain: ChainBackend, *, cache: Path, worker: int, report: Callable[[str], None]
+    name: str, chain: ChainBackend, *, cache: Path, worker: int, report: Callable[[str], None], restarted: bool = False
 ) -> Iterator[MakeNode]:
     """Makes nodes of a kind (NODES) for scenarios on a chain; what they need is installed on the way.
 
-    Their files are in a run directory, which goes with them. InvalidInput for a kind that there is not or that cannot
-    follow this chain, ReferenceUnavailable.
+    Their files are in a run directory, which goes with them. Those to be restarted have a state on disk. InvalidInput
+    for a kind that there is not, or that cannot follow this chain or be restarted; ReferenceUnavailable.
     """
-    if name == "inprocess":
+    if restarted and name != "inprocess":
+        raise InvalidInput("--node", name, "inprocess, which alone can be restarted with --restart-every")
+    if name == "inprocess" and not restarted:
         yield InProcessNode
         return
     with RunDirectory.create(cache) as run:
         match name:
+            case "inprocess":
+                yield _on_disk(run.path)
             case "process":
                 yield _process(chain, run.path, PortPool(worker))
             case "reference":
                 yield _reference(cache, run.path, report)
             case _:
                 raise InvalidInput("node", name, f"one of {', '.join(NODES)}")
+
+
+def _on_disk(run_dir: Path) -> MakeNode:
+    numbers = count()
+
+    def make(params: Params, outputs: Outputs) -> Node:
+        return InProcessNode(params, outputs, run_dir / f"{next(numbers)}.db")
+
+    return make
 
 
 def _process(chain: ChainBackend, run_dir: Path, ports: PortPool) -> MakeNode:

@@ -11,6 +11,7 @@ from bns.api.records import base64_text, view
 from bns.api.rest import rest_app
 from bns.api.text import json_text
 from bns.engine import Block, Engine
+from bns.errors import InvalidInput
 from bns.state.store import State
 from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import MemoryZonefiles
@@ -18,6 +19,7 @@ from bnslab.http import AsgiClient
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from bns.engine import Receipt
     from bns.identity.tokens import Profile
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class InProcessNode:
-    """An engine on a state in memory, its zone files and subdomains, and its two interfaces.
+    """An engine on a state, its zone files and subdomains, and its two interfaces.
 
     It finds no hosts on the web but those that were added.
     """
@@ -36,17 +38,30 @@ class InProcessNode:
     tells_reasons = True
     foreign_tables: frozenset[str] = frozenset()
 
-    def __init__(self, params: Params, outputs: Outputs) -> None:
+    def __init__(self, params: Params, outputs: Outputs, path: Path | None = None) -> None:
+        """With a path, the state is in a new file there, and the node can be restarted."""
         self.params = params
-        self.state = State.memory(params)
-        self.offchain = Offchain(self.state, MemoryZonefiles(), first_subdomain_block=params.first_block)
-        self.view = view(self.state, self.offchain, profiles=self._find_profile)
         self._hosts: dict[str, tuple[str, int]] = {}
-        self._engine = Engine(params, self.state)
+        self._path = path
         self._outputs = outputs
         self.requests = 0
         """REST requests so far."""
+        self._zonefiles = MemoryZonefiles()
+        self._open(State.memory(params) if path is None else State.create(path, params))
+
+    def _open(self, state: State) -> None:
+        self.state = state
+        self.offchain = Offchain(state, self._zonefiles, first_subdomain_block=self.params.first_block)
+        self.view = view(state, self.offchain, profiles=self._find_profile)
+        self._engine = Engine(self.params, state)
         self._client = AsgiClient(rest_app(self.view))
+
+    def restart(self) -> None:
+        """Close the state and open it again from its file, as a node does that was stopped and started."""
+        if self._path is None:
+            raise InvalidInput("state to restart from", None, "a file: make the node with a path")
+        self.state.close()
+        self._open(State.open(self._path, self.params))
 
     def apply(self, height: int, raw: bytes) -> Receipt:
         """Index the next block."""
