@@ -1,6 +1,10 @@
 """Names that the revealer of a namespace gives away before it is ready (spec 02 section 7.4)."""
 
+import pytest
+
 from bnslab import Reason
+
+pytestmark = pytest.mark.p2pkh("alice", "bob")  # importers must show their keys
 
 
 def reveal(lab, alice):

@@ -37,6 +37,7 @@ def test_renewal(lab, alice, bob, carol):
         lab.name_registration("foo.test", by=bob)
 
 
+@epochs(3)
 def test_renewal_with_transfer_and_value_hash(lab, alice, bob, carol):
     lab.namespace("test", by=alice)
     lab.register("foo.test", by=bob, value_hash="11" * 20)

@@ -20,6 +20,7 @@ def test_creator(lab, bob, kind, required, total):
     lab.register("foo.test", by=bob)
 
 
+@epochs(3)
 @pytest.mark.parametrize(("kind", "required", "total"), KINDS)
 def test_owner(lab, alice, kind, required, total):
     owner = lab.wallet("owner", kind, required=required, total=total)
