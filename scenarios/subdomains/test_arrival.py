@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.p2pkh(*(f"w{number}" for number in range(6)))  # segwit owners cannot sign records
+
 OWN, OTHER = "own", "other"
 OTHERS = ("foo4.test", "foo5.test", "foo6.test", "foo7.test")
 # A number announces a round in a block, by the subdomains' own names or by one other name; +number hands it over; / is

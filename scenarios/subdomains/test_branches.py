@@ -1,5 +1,9 @@
 """Competing records: which branch holds as zone files come to light (spec 10 section 3.16)."""
 
+import pytest
+
+pytestmark = pytest.mark.p2pkh(*(f"w{number}" for number in range(6)))  # segwit owners cannot sign records
+
 OTHERS = ("foo4.test", "foo5.test", "foo6.test", "foo7.test")
 
 # A root and its six descendants, in the order in which they are announced: what each follows, and its carrier and owner

@@ -6,6 +6,8 @@ import pytest
 
 from bnslab.http import HttpClient
 
+pytestmark = pytest.mark.p2pkh(*(f"w{number}" for number in range(6)))  # segwit owners cannot sign records
+
 DOMAINS = ("foo1.test", "foo2.test", "foo3.test")
 
 

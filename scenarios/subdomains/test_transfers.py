@@ -1,5 +1,9 @@
 """Subdomains that change hands, with zone files that are missing for a while or for good (spec 10 section 3.16)."""
 
+import pytest
+
+pytestmark = pytest.mark.p2pkh(*(f"w{number}" for number in range(6)))  # segwit owners cannot sign records
+
 OTHERS = ("foo4.test", "foo5.test", "foo6.test", "foo7.test")
 
 

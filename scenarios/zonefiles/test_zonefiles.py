@@ -43,6 +43,7 @@ def test_name_pre_regup_zonefile(lab, alice, bob):
     assert lab.node.offchain.announced.bits() == "000"
 
 
+@pytest.mark.p2pkh("bob")  # who signs a profile
 def test_name_pre_regup_sign_verify_profile(lab, alice, bob):
     lab.namespace("test", by=alice)
     claim = {"type": "Person", "account": []}
@@ -61,6 +62,7 @@ def test_name_pre_regup_sign_verify_profile(lab, alice, bob):
 
 
 @epochs(3, lifetime=1, grace=5)
+@pytest.mark.p2pkh("alice", "bob", "carol")
 def test_profiles_of_names_that_expire(lab, alice, bob, carol):
     """As the reference's name_import_lookup_expire_grace_renewxferup: no profile in the grace period."""
     lab.namespace_preorder("test", by=alice)

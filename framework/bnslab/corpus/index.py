@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-PENDING: frozenset[str] = frozenset(
-    {
-        *("3.1", "3.3", "3.5", "3.6", "3.13", "3.14", "3.15", "3.16", "3.17"),
-        *("blockstackd_big_request", "blockstackd_100_big_zonefiles", "blockstackd_max_rpc_threads"),
-        *("blockstackd_stale", "rest_api_names"),
-    }
-)
+PENDING: frozenset[str] = frozenset({"blockstackd_max_rpc_threads", "blockstackd_stale", "rest_api_names"})
 """Sections and ids of the catalogue that may be without a case, and nowhere else is any such thing excused."""
 
 GAPS: Mapping[str, tuple[str, ...]] = {
