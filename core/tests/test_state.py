@@ -328,3 +328,15 @@ def _preorder_hash() -> str:
     row = chain.state.name("foo.test")
     assert row is not None
     return row.preorder_hash
+
+
+def test_a_transaction_that_a_chain_holds_twice_counts_twice() -> None:
+    """No node lets such a chain pass, but a source of blocks need not be one."""
+    chain = Chain().opened().given("foo.test", ALICE)
+    chain.update("foo.test", ALICE)
+    chain.mine()
+    block, record = chain.blocks[-1], chain.state.name("foo.test")
+    again = raw_block(bytes(32), block.height + 1, read_transactions(block.raw))
+    receipt = chain.engine.apply(block._replace(height=block.height + 1, raw=again))
+    assert [accepted.opcode for accepted in receipt.accepted] == ["NAME_UPDATE"]
+    assert chain.state.name("foo.test") == record

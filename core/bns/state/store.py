@@ -269,7 +269,7 @@ class State:
             self._remember("name_records", record.name, None if old is None else astuple(old))
             if old is None:
                 execute(rows.PUT_NAME, astuple(record))
-            else:
+            elif old != record:  # a chain that nobody judges can hold a transaction twice
                 execute(*rows.name_change(old, record))
             self._names[record.name] = record
             for owner in {record.sender} if old is None else {old.sender, record.sender}:
