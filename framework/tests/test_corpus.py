@@ -11,7 +11,7 @@ import pytest
 
 from bns.errors import InvalidInput, Reason
 from bnslab.corpus.facts import BURNED, FactMissing, absent, accepted, hist, live, np, own, price, ready, received
-from bnslab.corpus.index import GAPS, PENDING, Entry, cases, catalogue, missing, names_of, render
+from bnslab.corpus.index import GAPS, Entry, cases, catalogue, missing, names_of, render
 from bnslab.corpus.rows import E3, Importing, height_of, row, table, w0, w1, w2, w3, w4
 from bnslab.corpus.steps import block, blocks, h11, h22, imp, no, note, ns, p_r, pre, reg, upd, xfer
 from bnslab.errors import CheckFailed
@@ -39,21 +39,16 @@ def test_every_scenario_of_the_catalogue_has_a_case_and_the_table_says_which() -
     assert written == done.stdout, "run: python -m bnslab.corpus > docs/reference/corpus.md"
 
 
-def test_what_is_pending_is_in_the_catalogue() -> None:
-    entries = catalogue(SPEC)
-    assert {entry.id for entry in entries} | {entry.section for entry in entries} >= PENDING
-
-
 def test_the_tests_of_the_gaps_are_there() -> None:
     assert [place for places in GAPS.values() for place in places if not (ROOT / place).is_file()] == []
 
 
 def test_a_scenario_without_a_case_is_told() -> None:
-    entries = [Entry("3.4", "name_a"), Entry("3.4", "name_a_b"), Entry(min(PENDING), "name_c")]
+    entries = [Entry("3.4", "name_a"), Entry("3.4", "name_a_b")]
     found = cases(entries, ["scenarios/x.py::test_y[name_a_b]"])
     assert missing(entries, found) == ["name_a"]
     text = render(entries, found)
-    assert "| 3.4 | `name_a` | none yet |" in text
+    assert "| 3.4 | `name_a` | none |" in text
     assert "| 3.4 | `name_a_b` | `scenarios/x.py::test_y[name_a_b]` |" in text
 
 
