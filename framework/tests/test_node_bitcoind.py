@@ -220,14 +220,14 @@ def test_a_node_that_changes_its_mind_between_two_batches(
 ) -> None:
     lab = make_lab(chain=backend)
     live(lab, ["one.test", "two.test", "three.test"])
+    monkeypatch.setattr(bitcoind, "_FIRST_BATCH", 1)
+    monkeypatch.setattr(bitcoind, "MOST_BLOCKS", 1)
     index = index_of(lab, backend.node)
-    monkeypatch.setattr(bitcoind, "MOST_BLOCKS", 4)
-    monkeypatch.setattr(bitcoind, "BATCH_BYTES", 1)
     fork, *dropped = backend.blocks_from(lab.height - 12)
     branch = other_branch(dropped, fork, 14)
 
     def turn(_: object) -> None:
-        if index.state.last_block == lab.height - 2 and backend.tip().height == lab.height:
+        if index.state.last_block == lab.height - 6 and backend.tip().height == lab.height:
             backend.rollback(fork.tip.height)
             for block in branch:
                 backend.accept(block.raw)

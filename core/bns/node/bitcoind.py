@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from bns.bitcoin.block import candidates
@@ -14,10 +16,10 @@ from bns.node.sources import Tip
 from bns.operations.base import MAGIC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from concurrent.futures import Future
 
-    _Batch = tuple[Sequence[int], list[bytes]]
+    _Batch = tuple[range, list[bytes]]
     """Heights, and the raw blocks there."""
 
 MOST_BLOCKS = 100
@@ -42,6 +44,7 @@ class BitcoindSource:
     def __init__(self, client: RpcClient) -> None:
         self.name = client.name
         self._client = client
+        self._readers = (client, client.twin())
         self._prevouts = Prevouts(client)
         self._batch = _FIRST_BATCH
 
@@ -63,32 +66,34 @@ class BitcoindSource:
         return str(self._checked(result))
 
     def blocks(self, first: int, last: int) -> Iterator[Block]:
-        """The blocks from first to last, read in batches: the node works on the next one while this one is used."""
-        with ThreadPoolExecutor(1, "blocks from bitcoind") as reader:
-            reading = self._read_ahead(reader, first, last)
-            while reading is not None:
-                heights, raws = reading.result()
+        """The blocks from first to last, read in batches: the node works on the next two while this one is used."""
+        clients = cycle(self._readers)
+        following = first
+        reading: deque[Future[_Batch]] = deque()
+        with ThreadPoolExecutor(len(self._readers), "blocks from bitcoind") as readers:
+            while reading or following <= last:
+                while len(reading) <= len(self._readers) and following <= last:
+                    heights = range(following, min(last, following + self._batch - 1) + 1)
+                    reading.append(readers.submit(self._read, next(clients), heights))
+                    following = heights[-1] + 1
+                heights, raws = reading.popleft().result()
                 size = sum(map(len, raws)) // len(raws)
                 self._batch = max(1, min(MOST_BLOCKS, 2 * self._batch, BATCH_BYTES // size))
-                reading = self._read_ahead(reader, heights[-1] + 1, last)
                 found = [candidates(raw, MAGIC) for raw in raws]
                 prevout = self._prevouts.prepare(raws, found)
                 for height, raw, possible in zip(heights, raws, found, strict=True):
                     yield Block(height, raw, prevout, possible)
 
     def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
+        """Close the connections."""
+        for client in self._readers:
+            client.close()
 
-    def _read_ahead(self, reader: ThreadPoolExecutor, first: int, last: int) -> Future[_Batch] | None:
-        heights = range(first, min(last, first + self._batch - 1) + 1)
-        return reader.submit(self._read, heights) if heights else None
-
-    def _read(self, heights: Sequence[int]) -> _Batch:
-        hashes = self._client.attempt([("getblockhash", (height,)) for height in heights])
+    def _read(self, client: RpcClient, heights: range) -> _Batch:
+        hashes = client.attempt([("getblockhash", (height,)) for height in heights])
         if any(isinstance(result, RpcError) and result.code == _OUT_OF_RANGE for result in hashes):
             raise ChainChanged(self.name, f"has no block {heights[-1]} any more")
-        blocks = self._client.attempt([("getblock", (self._checked(hash_), 0)) for hash_ in hashes])
+        blocks = client.attempt([("getblock", (self._checked(hash_), 0)) for hash_ in hashes])
         for height, block in zip(heights, blocks, strict=True):
             if isinstance(block, RpcError) and "pruned" in block.message:
                 raise BlockPruned(self.name, height)
