@@ -80,7 +80,7 @@ class LiveNode:
             constants=QUICK, store=store, chance=Random(seed),
         )  # fmt: skip
         seen = reading_view(state, self.offchain, self.files, peers=self.service.peers)
-        stack.callback(seen.state.close)
+        stack.callback(seen.close)
         servers = Servers([Service(rpc_app(seen), listener)])
         stack.callback(self.service.stop)
         stack.callback(servers.stop)

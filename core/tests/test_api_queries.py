@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,7 +142,7 @@ def test_identifiers_are_counted_in_their_index_alone(crowd: State) -> None:
 def test_no_look_up_reads_a_whole_table(crowd: State, call: Any) -> None:
     steps = plan(crowd, lambda: call(crowd))
     assert steps
-    assert [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step] == []
+    assert [step for step in steps if step.startswith("SCAN") and not re.search("CONSTANT|subquery", step)] == []
 
 
 def test_lists_of_names(crowd: State) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import sqlite3
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from xmlrpc.client import dumps
 
 import pytest
 
 from bns.api.methods import METHODS, call
 from bns.api.records import view
 from bns.api.rest import rest_app
-from bns.api.rpc import answer
+from bns.api.rpc import answer, rpc_app
 from bns.engine import Engine
 from bns.node.follow import SharedState
 from bns.node.reading import reading_view
@@ -28,6 +30,8 @@ from tests.subdomain_chain import DOMAIN, NAME, Publisher, carry, record
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from starlette.types import ASGIApp, Message
 
     from bns.api.records import NodeView
 
@@ -122,7 +126,7 @@ class Running:
         self.view: NodeView = reading_view(state, self.offchain if atlas else None, zonefiles)
 
     def close(self) -> None:
-        self.view.state.close()
+        self.view.close()
         self.state.close()
 
 
@@ -244,6 +248,59 @@ def questions_before(running: Running) -> list[tuple[str, list[Any]]]:
         ("get_all_namespaces", []),
         ("get_consensus_at", [running.view.params.first_block]),
     ]
+
+
+LONG = (
+    "/v1/names?page=0",
+    "/v1/names?page=0&all=true",
+    "/v1/subdomains?page=0",
+    "/v1/namespaces/test/names?page=0",
+    "/v1/namespaces/test/name_count",
+    "/v1/blockchains/bitcoin/name_count",
+    "/v1/blockchains/bitcoin/subdomains_count",
+)
+
+
+def test_no_look_up_waits_for_counts_and_pages(running: Running) -> None:
+    """While the long answers are not yet made, by either interface, others are."""
+    methods = [name for name, method in METHODS.items() if method.long]
+    assert len(methods) > 8
+    asked = [question for question in questions(running) if question[0] in methods]
+    aside = running.view.aside
+    assert aside is not None
+    rest, rpc = rest_app(running.view), rpc_app(running.view)
+
+    async def ask() -> list[int]:
+        long = [asyncio.create_task(exchange(rest, "GET", path)) for path in LONG]
+        long += [asyncio.create_task(exchange(rpc, "POST", "/RPC2", dumps(tuple(of), name))) for name, of in asked]
+        for _ in range(20):
+            assert await exchange(rest, "GET", f"/v1/names/{DOMAIN}") == 200
+            assert await exchange(rpc, "POST", "/RPC2", dumps((DOMAIN,), "get_name_record")) == 200
+        assert not any(task.done() for task in long)
+        aside.reading.__exit__(None, None, None)
+        return await asyncio.gather(*long)
+
+    aside.reading.__enter__()
+    assert set(asyncio.run(ask())) == {200}
+
+
+async def exchange(app: ASGIApp, method: str, target: str, body: str = "") -> int:
+    """The status of an answer."""
+    statuses: list[int] = []
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http", "method": method, "path": path, "query_string": query.encode(),
+        "headers": [(b"content-length", str(len(body)).encode())],
+    }  # fmt: skip
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body.encode()}
+
+    async def send(message: Message) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    await app(scope, receive, send)
+    return statuses[0]
 
 
 def test_the_database_being_gone_is_an_answer_too(running: Running, caplog: pytest.LogCaptureFixture) -> None:

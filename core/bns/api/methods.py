@@ -34,7 +34,8 @@ class Method(NamedTuple):
     """A method: its function, the checks of its arguments in order, and the shapes that its answer may have.
 
     A bare method's answer comes without the members that all others share. One that knows_caller is told where the
-    call came from. One that writes may have to wait for the indexer.
+    call came from. One that writes may have to wait for the indexer, a long one looks at as many
+    rows as there are.
     """
 
     function: Callable[..., Record]
@@ -43,6 +44,7 @@ class Method(NamedTuple):
     bare: bool = False
     knows_caller: bool = False
     writes: bool = False
+    long: bool = False
 
 
 _OFFSET = integer("invalid offset")
@@ -82,30 +84,34 @@ METHODS: dict[str, Method] = {
     "get_historic_name_at": Method(lookups.historic_name_at, (name(), block()), (answers.States,)),
     "get_name_DID": Method(lookups.name_did, (any_name(),), (answers.OneDid,)),
     "get_DID_record": Method(lookups.did_record, (string("Invalid DID: not a string"),), _RECORD),
-    "get_names_owned_by_address": Method(listings.names_owned_by_address, (address(),), (answers.NameList,)),
+    "get_names_owned_by_address": Method(listings.names_owned_by_address, (address(),), (answers.NameList,), long=True),
     "get_subdomains_owned_by_address": Method(
-        listings.subdomains_owned_by_address, (address(),), (answers.SubdomainList,)
+        listings.subdomains_owned_by_address, (address(),), (answers.SubdomainList,), long=True
     ),
     "get_historic_names_by_address": Method(
-        listings.historic_names_by_address, (address(), _OFFSET, _count(10)), (answers.CreatedList,)
+        listings.historic_names_by_address, (address(), _OFFSET, _count(10)), (answers.CreatedList,), long=True
     ),
-    "get_num_historic_names_by_address": Method(listings.num_historic_names_by_address, (address(),), (answers.Total,)),
+    "get_num_historic_names_by_address": Method(
+        listings.num_historic_names_by_address, (address(),), (answers.Total,), long=True
+    ),
     "get_name_cost": Method(listings.name_cost, (name("Invalid name or namespace"),), (answers.Cost,)),
     "get_namespace_cost": Method(listings.namespace_cost, (namespace("Invalid namespace"),), (answers.Cost,)),
     "get_namespace_blockchain_record": Method(
         listings.namespace_blockchain_record, (namespace(),), (answers.OneNamespace,)
     ),
     "get_all_namespaces": Method(listings.all_namespaces, (), (answers.NamespaceList,)),
-    "get_num_names_in_namespace": Method(listings.num_names_in_namespace, (namespace(),), (answers.Total,)),
+    "get_num_names_in_namespace": Method(listings.num_names_in_namespace, (namespace(),), (answers.Total,), long=True),
     "get_names_in_namespace": Method(
-        listings.names_in_namespace, (namespace(), _OFFSET, _count(100)), (answers.NameList,)
+        listings.names_in_namespace, (namespace(), _OFFSET, _count(100)), (answers.NameList,), long=True
     ),
-    "get_num_names": Method(listings.num_names, (), (answers.Total,)),
-    "get_num_names_cumulative": Method(listings.num_names_cumulative, (), (answers.Total,)),
-    "get_num_subdomains": Method(listings.num_subdomains, (), (answers.Total,)),
-    "get_all_names": Method(listings.all_names, (_OFFSET, _count(100)), (answers.NameList,)),
-    "get_all_names_cumulative": Method(listings.all_names_cumulative, (_OFFSET, _count(100)), (answers.NameList,)),
-    "get_all_subdomains": Method(listings.all_subdomains, (_OFFSET, _count(100)), (answers.NameList,)),
+    "get_num_names": Method(listings.num_names, (), (answers.Total,), long=True),
+    "get_num_names_cumulative": Method(listings.num_names_cumulative, (), (answers.Total,), long=True),
+    "get_num_subdomains": Method(listings.num_subdomains, (), (answers.Total,), long=True),
+    "get_all_names": Method(listings.all_names, (_OFFSET, _count(100)), (answers.NameList,), long=True),
+    "get_all_names_cumulative": Method(
+        listings.all_names_cumulative, (_OFFSET, _count(100)), (answers.NameList,), long=True
+    ),
+    "get_all_subdomains": Method(listings.all_subdomains, (_OFFSET, _count(100)), (answers.NameList,), long=True),
     "get_subdomain_ops_at_txid": Method(
         listings.subdomain_ops_at_txid, (hex_digits(64, "Not a valid txid"),), (answers.SubdomainOps,)
     ),

@@ -36,8 +36,9 @@ class NodeView:
     zonefile gives the bytes of a stored zone file by its hash (40 hex), None if it is not here. reading is entered for
     each answer: what is read inside comes from one whole block. It is a ReadState, or a lock that whoever applies
     blocks holds meanwhile. writing is entered instead to keep a zone file, and may be waited for; without it reading
-    will do. Parts that a node lacks are None, or answer as if they knew of nothing. In test mode heights below the
-    first block of the name system's own chain are accepted. rpc_url is where pushed zone files are said to be kept.
+    will do. aside is the same node as another thread sees it, which neither waits for readers here nor makes them wait.
+    Parts that a node lacks are None, or answer as if they knew of nothing. In test mode heights below the first block
+    of the name system's own chain are accepted. rpc_url is where pushed zone files are said to be kept.
     """
 
     state: State
@@ -51,11 +52,18 @@ class NodeView:
     rpc_url: str = "http://localhost:16264"
     reading: AbstractContextManager[Any] = field(default_factory=RLock)
     writing: AbstractContextManager[Any] | None = None
+    aside: NodeView | None = None
 
     @property
     def params(self) -> Params:
         """The constants of the network."""
         return self.state.params
+
+    def close(self) -> None:
+        """Close the states, for views that have states of their own."""
+        if self.aside is not None:
+            self.aside.close()
+        self.state.close()
 
 
 def view(state: State, offchain: Offchain, **parts: Any) -> NodeView:  # noqa: ANN401 - any part of a NodeView

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from bns.api.arguments import Failure
+from bns.api.aside import Aside
 from bns.api.limits import Limited
 from bns.api.openapi import document
 from bns.api.replies import EVERYONE, bare_reply, error_reply, json_reply
@@ -46,9 +47,10 @@ _PREFLIGHT = {
 def rest_app(node: NodeView, *, at_once: int = 1000) -> ASGIApp:
     """The ASGI application that answers for a node, so many requests at once; what comes beyond is turned away.
 
-    Handlers suspend only to read a body, to fetch a profile or to ask the Bitcoin node.
+    Handlers suspend only to read a body, to fetch a profile, to ask the Bitcoin node, and for what is long.
     """
-    routes = [_Route(each.method, compile_path(each.path)[0], _handler(node, each)) for each in ENDPOINTS]
+    aside = Aside(node)
+    routes = [_Route(each.method, compile_path(each.path)[0], _handler(node, aside, each)) for each in ENDPOINTS]
     routes.append(_Route("GET", re.compile(re.escape(OPENAPI_PATH)), _openapi))
     return Limited(_Front(_Routed(routes)), at_once, _turn_away)
 
@@ -119,26 +121,29 @@ class _Routed:
         return None
 
 
-def _handler(node: NodeView, endpoint: Endpoint) -> _Handler:
+def _handler(node: NodeView, aside: Aside, endpoint: Endpoint) -> _Handler:
     async def get(request: Request, parameters: _Parameters) -> Response:
-        return await _reply(node, lambda: endpoint.function(node, request.scope["bns.query"], **parameters))
+        query = request.scope["bns.query"]
+        return await reply(lambda node: endpoint.function(node, query, **parameters))
 
     async def post(request: Request, _: _Parameters) -> Response:
         body = await _body(request)
         if body is None:
             return error_reply(400, "Invalid request")
-        return await _reply(node, lambda: endpoint.function(node, request.headers.get("content-type", ""), body))
+        return await reply(lambda node: endpoint.function(node, request.headers.get("content-type", ""), body))
+
+    async def reply(answer: Callable[[NodeView], Any]) -> Response:
+        def read(node: NodeView) -> Any:  # noqa: ANN401 - a Response, or a function that waits for one
+            with node.reading:
+                return answer(node)
+
+        try:
+            made = await aside.answer(read) if endpoint.long else read(node)
+            return made if isinstance(made, Response) else await run_in_threadpool(made)
+        except Failure as failure:
+            return error_reply(failure.status, failure.text)
 
     return post if endpoint.method == "POST" else get
-
-
-async def _reply(node: NodeView, answer: Callable[[], Any]) -> Response:
-    try:
-        with node.reading:
-            reply = answer()
-        return reply if isinstance(reply, Response) else await run_in_threadpool(reply)
-    except Failure as failure:
-        return error_reply(failure.status, failure.text)
 
 
 async def _body(request: Request) -> bytes | None:

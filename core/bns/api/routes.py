@@ -29,7 +29,8 @@ PATTERNS = {
 class Endpoint(NamedTuple):
     """A route: its path, its function, the parameters of its query, and the shapes of its replies by status.
 
-    A reply may have one of several shapes; the text of a media type stands for bytes of it.
+    A reply may have one of several shapes; the text of a media type stands for bytes of it. A long route looks at as
+    many rows as there are.
     """
 
     path: str
@@ -37,12 +38,20 @@ class Endpoint(NamedTuple):
     replies: Mapping[int, tuple[Any, ...]]
     query: tuple[str, ...] = ()
     method: str = "GET"
+    long: bool = False
 
 
-def _get(path: str, function: Callable[..., Any], *shapes: Any, query: str = "", **more: tuple[Any, ...]) -> Endpoint:  # noqa: ANN401 - types and generic aliases
+def _get(
+    path: str,
+    function: Callable[..., Any],
+    *shapes: Any,  # noqa: ANN401 - types and generic aliases
+    query: str = "",
+    long: bool = False,
+    **more: tuple[Any, ...],
+) -> Endpoint:
     """A route whose status 200 has these shapes; more are others, named s400 and so on; errors need not be named."""
     replies = {200: shapes, **{int(status[1:]): others for status, others in more.items()}}
-    return Endpoint(path, function, replies, tuple(query.split()))
+    return Endpoint(path, function, replies, tuple(query.split()), long=long)
 
 
 _NAME = "/v1/names/{name:segment256}"
@@ -60,7 +69,7 @@ ENDPOINTS = (
     _get("/v1/ping", rest_chain.ping, schemas.Ping),
     _get("/v1/node/ping", rest_chain.ping, schemas.Ping),
     _get("/v1/info", rest_chain.info, schemas.Info),
-    _get("/v1/names", rest_names.names, _LIST, query="page all"),
+    _get("/v1/names", rest_names.names, _LIST, query="page all", long=True),
     _get(_NAME + "/history", rest_names.history, schemas.NameHistory, schemas.SubdomainHistory, query="page"),
     _get(_NAME + "/zonefile", rest_names.zonefile, rest_schemas.ZonefileText, rest_schemas.Error, OCTETS, query="raw"),
     _get(
@@ -69,13 +78,13 @@ ENDPOINTS = (
     ),
     _get("/v1/zonefiles/{hash_:hex40}", rest_names.any_zonefile, OCTETS),
     Endpoint("/v1/zonefile", rest_names.push_zonefile, {200: (rest_schemas.Pushed,)}, method="POST"),
-    _get("/v1/subdomains", rest_names.subdomains, _LIST, query="page"),
+    _get("/v1/subdomains", rest_names.subdomains, _LIST, query="page", long=True),
     _get("/v1/subdomains/{txid:hex64}", rest_names.subdomain_operations, list[schemas.SubdomainOp]),
-    _get("/v1/addresses/{chain:segment256}/{address:segment40}", rest_names.addresses, rest_schemas.Names),
+    _get("/v1/addresses/{chain:segment256}/{address:segment40}", rest_names.addresses, rest_schemas.Names, long=True),
     _get("/v1/namespaces", rest_chain.namespaces, _LIST, query="offset count"),
     _get(_NAMESPACE, rest_chain.namespace, schemas.NamespaceRecord),
-    _get(_NAMESPACE + "/names", rest_chain.namespace_names, _LIST, query="page"),
-    _get(_NAMESPACE + "/name_count", rest_chain.namespace_count, rest_schemas.NamesCount),
+    _get(_NAMESPACE + "/names", rest_chain.namespace_names, _LIST, query="page", long=True),
+    _get(_NAMESPACE + "/name_count", rest_chain.namespace_count, rest_schemas.NamesCount, long=True),
     _get("/v1/users/{name:segment256}", rest_names.user, dict[str, Any]),
     _get("/v1/dids/{did:did}", rest_names.did, rest_schemas.DidDocument),
     _get("/v1/prices/names/{name:segment256}", rest_chain.name_price, rest_schemas.NamePrice),
@@ -83,10 +92,10 @@ ENDPOINTS = (
     _get("/v2/prices/names/{name:segment256}", rest_chain.name_price, rest_schemas.NamePrice),
     _get("/v2/prices/namespaces/{namespace_id:segment40}", rest_chain.namespace_price, rest_schemas.Price),
     # these two have no end: spec 07 section 4
-    _get(_CHAIN + "/name_count{more:anything}", rest_chain.name_count, rest_schemas.NamesCount, query="all"),
+    _get(_CHAIN + "/name_count{more:anything}", rest_chain.name_count, rest_schemas.NamesCount, query="all", long=True),
     _get(
         "/v1/blockchains/{chain:segment256}/subdomains_count{more:anything}",
-        rest_chain.subdomains_count, rest_schemas.NamesCount,
+        rest_chain.subdomains_count, rest_schemas.NamesCount, long=True,
     ),
     _get(_CHAIN + "/consensus", rest_chain.consensus, rest_schemas.ConsensusHash),
     _get(_CHAIN + "/operations/{height:digits}", rest_chain.operations, list[schemas.AnyState]),

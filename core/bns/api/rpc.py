@@ -9,6 +9,7 @@ from xmlrpc.client import Fault, Unmarshaller, dumps
 from defusedxml.xmlrpc import DefusedExpatParser
 from starlette.concurrency import run_in_threadpool
 
+from bns.api.aside import Aside
 from bns.api.limits import Limited
 from bns.api.methods import METHODS, call
 from bns.api.text import json_text
@@ -48,6 +49,7 @@ def rpc_app(node: NodeView, *, at_once: int = 1000) -> ASGIApp:
 class _Rpc:
     def __init__(self, node: NodeView) -> None:
         self._node = node
+        self._aside = Aside(node)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -70,9 +72,14 @@ class _Rpc:
             method, arguments = await run_in_threadpool(_parse, request) if aside else _parse(request)
         except Exception as error:  # noqa: BLE001 - the parser's classes have no common base
             return _fault(error)
-        aside = aside or (method in METHODS and METHODS[method].writes)
-        parts = self._node, method, arguments, caller
-        return _response(await run_in_threadpool(call, *parts) if aside else call(*parts))
+        known = METHODS.get(method)
+        if known is not None and known.long:
+            result = await self._aside.answer(lambda node: call(node, method, arguments, caller))
+        elif aside or (known is not None and known.writes):
+            result = await run_in_threadpool(call, self._aside.node, method, arguments, caller)
+        else:
+            result = call(self._node, method, arguments, caller)
+        return _response(result)
 
 
 def answer(node: NodeView, request: bytes, caller: str = "127.0.0.1") -> str:

@@ -117,7 +117,7 @@ class Node:
             peers=None if network is None else network.peers,
             profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
         )  # fmt: skip
-        opened.callback(seen.state.close)
+        opened.callback(seen.close)
         services = [Service(rpc_app(seen, at_once=config.requests_at_once), rpc_socket)]
         if api_socket is not None:
             services.append(Service(rest_app(seen, at_once=config.requests_at_once), api_socket))

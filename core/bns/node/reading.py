@@ -29,9 +29,24 @@ def reading_view(
 ) -> NodeView:
     """The view of a node that goes on to write to its state, in another thread; such further parts.
 
-    peers is asked as bns.api.sources.Atlas is; without it there are none. The view's own state is to be closed, before
-    that of the node.
+    peers is asked as bns.api.sources.Atlas is; without it there are none. The view and the one aside of it have states
+    of their own: it is to be closed, before the state of the node.
     """
+    aside = _view(state, offchain, zonefiles, peers, **parts)
+    try:
+        return _view(state, offchain, zonefiles, peers, aside=aside, **parts)
+    except BaseException:
+        aside.close()
+        raise
+
+
+def _view(
+    state: SharedState,
+    offchain: Offchain | None,
+    zonefiles: Zonefiles,
+    peers: Callable[[str], Sequence[str]] | None,
+    **parts: Any,  # noqa: ANN401 - any part of a NodeView
+) -> NodeView:
     read = ReadState.beside(state)
     if offchain is None:
         return NodeView(read, zonefiles.get, reading=read, writing=state.lock, **parts)

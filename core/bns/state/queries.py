@@ -124,13 +124,19 @@ def names_page(
     chosen = _chosen(namespace_id, expired)
     query = f"SELECT n.name FROM {_NAMES} WHERE {chosen} ORDER BY n.name LIMIT :count OFFSET :offset"
     values = {**_moment(state), "namespace_id": namespace_id, "count": count, "offset": offset}
-    return _column(state.connection.execute(query, values))
+    return _names(state, query, values)
 
 
 def names_owned_by(state: State, address: str) -> list[str]:
     """Names of an address that are neither revoked nor past their deadline, ascending."""
     query = f"SELECT n.name FROM {_NAMES} WHERE n.address = :address AND n.revoked = 0 AND {_VISIBLE} ORDER BY n.name"
-    return _column(state.connection.execute(query, {**_moment(state), "address": address}))
+    return _names(state, query, {**_moment(state), "address": address})
+
+
+def _names(state: State, query: str, values: dict[str, Any]) -> list[str]:
+    """The names that a query gives, in one step: between two of them another thread may take its turn, and its time."""
+    (names,) = state.connection.execute(f"SELECT json_group_array(name) FROM ({query})", values).fetchone()
+    return list(orjson.loads(names))
 
 
 def _chosen(namespace_id: str | None, expired: bool) -> str:
