@@ -3,6 +3,8 @@
 The node is the command in a process of its own, which follows a bitcoind; the clients are one process that keeps its
 connections open. `load` is the part of a core that each of the two used: where that of the clients is near 1, they are
 what is slow. Latencies are in milliseconds, from the first byte of a request to the last of its answer.
+With --reference the historical node answers the same look-ups on a short chain, and so does ours beside it: there all
+clients make a connection for each request, which the reference would end anyway.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ import argparse
 import asyncio
 import base64
 import functools
+import itertools
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import xmlrpc.client
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any
@@ -33,6 +36,9 @@ from bnslab.bitcoind import PortPool, RunDirectory, find
 from bnslab.campaigns.chains import lifecycle_lab
 from bnslab.chain import start_node
 from bnslab.chain.factory import base_chain
+from bnslab.nodes.reference import install
+from bnslab.nodes.reference.live import LiveReference
+from bnslab.outputs import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,8 +59,14 @@ COLUMNS = (
     "us/req",
     "client load",
     "blocks/s",
+    "ratio",
 )
+PARTS = ("indexing", "look-ups")
 WITH_ZONEFILE = 100
+NAMES = [f"zone{number}.bench" for number in range(WITH_ZONEFILE)]
+SHORT = 150
+"""Blocks, and operations in them, of the chain that the reference indexes too."""
+SECONDS_OF_REFERENCE = 10.0
 PACED = 200
 """Requests a second, all clients together, of those who read while blocks are being indexed."""
 
@@ -80,6 +92,8 @@ class Client(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
+        if self._transport.is_closing():
+            return
         self._sent = perf_counter()
         self._transport.write(self._questions[self._asked % len(self._questions)])
         self._asked += 1
@@ -104,10 +118,32 @@ class Client(asyncio.Protocol):
             self._ask()
 
 
-async def ask(port: int, questions: Sequence[bytes], clients: int, seconds: float, pause: float) -> list[float]:
+async def ask_afresh(port: int, questions: Sequence[bytes], times: list[float]) -> None:
+    """Ask one question after another, each on a connection of its own."""
+    for question in itertools.cycle(questions):
+        started = perf_counter()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(question)
+            answer = await reader.read()
+        finally:
+            writer.close()
+        assert b" 200 " in answer[:16], answer
+        times.append(perf_counter() - started)
+
+
+async def ask(
+    port: int, questions: Sequence[bytes], clients: int, seconds: float, pause: float, *, afresh: bool
+) -> list[float]:
     """The times of all answers within some seconds, or until the standard input ends."""
     times: list[float] = []
     loop = asyncio.get_running_loop()
+    if afresh:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+                for _ in range(clients):
+                    group.create_task(ask_afresh(port, questions, times))
+        return times
     share = max(1, len(questions) // clients)
     transports = []
     for turn in range(clients):
@@ -139,13 +175,25 @@ def be_clients() -> None:
 class Clients:
     """A process of clients, from when it is made until its figures are asked for."""
 
-    def __init__(self, port: int, questions: Sequence[str], clients: int, seconds: float, pause: float = 0.0) -> None:
+    def __init__(
+        self,
+        port: int,
+        questions: Sequence[str],
+        clients: int,
+        seconds: float,
+        pause: float = 0.0,
+        *,
+        afresh: bool = False,
+    ) -> None:
         self._clients = clients
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
             [sys.executable, "-P", __file__, "--be-clients"], stdin=pipe, stdout=pipe, text=True
         )
-        orders = {"port": port, "questions": questions, "clients": clients, "seconds": seconds, "pause": pause}
+        orders = {
+            "port": port, "questions": questions, "clients": clients, "seconds": seconds, "pause": pause,
+            "afresh": afresh,
+        }  # fmt: skip
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(orders) + "\n")
         self._process.stdin.flush()
@@ -213,15 +261,15 @@ class Node:
         self._popen.communicate()
 
 
-def get(name: str) -> str:
+def get(name: str, more: str = "") -> str:
     """A look-up by REST."""
-    return f"GET /v1/names/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    return f"GET /v1/names/{name} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n"
 
 
-def call(name: str) -> str:
+def call(name: str, more: str = "") -> str:
     """A look-up by RPC."""
     body = xmlrpc.client.dumps((name,), "get_name_blockchain_record")
-    return f"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    return f"POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{more}\r\n{body}"
 
 
 def zonefile(number: int) -> bytes:
@@ -230,15 +278,14 @@ def zonefile(number: int) -> bytes:
     return f'$ORIGIN zone{number}.bench\n$TTL 3600\n_http._tcp\tIN\tURI\t10\t1\t"{target}"\n'.encode()
 
 
-def make_chain(options: argparse.Namespace) -> Lab:
+def make_chain(blocks: int, operations: int) -> Lab:
     """Names in all states, the last of them with zone files."""
-    lab = lifecycle_lab(options.blocks, options.operations)
-    names = [f"zone{number}.bench" for number in range(WITH_ZONEFILE)]
+    lab = lifecycle_lab(blocks, operations)
     owners = [lab.wallet(f"zone owner {number % 10}") for number in range(WITH_ZONEFILE)]
-    for name, owner in zip(names, owners, strict=True):
+    for name, owner in zip(NAMES, owners, strict=True):
         lab.name_preorder(name, by=owner)
     lab.mine()
-    for number, (name, owner) in enumerate(zip(names, owners, strict=True)):
+    for number, (name, owner) in enumerate(zip(NAMES, owners, strict=True)):
         lab.name_registration(name, by=owner, value_hash=zonefile_hash(zonefile(number)))
     lab.mine()
     return lab
@@ -259,19 +306,63 @@ def bitcoind_with(lab: Lab, options: argparse.Namespace, ports: PortPool) -> Ite
 
 def measure(options: argparse.Namespace) -> Iterator[Row]:
     """All parts, one after the other, against nodes that index the same chain."""
-    lab = make_chain(options)
-    tip = lab.receipts[-1].height
     ports = PortPool()
-    with bitcoind_with(lab, options, ports) as bitcoind:
-        for clients in (0, 8) * options.rounds:
-            with running(lab, bitcoind, ports) as node:
-                yield catch_up(node, tip, len(lab.receipts), clients)
-        with running(lab, bitcoind, ports) as node:
-            node.wait_for(f"indexed up to block {tip},")
-            with xmlrpc.client.ServerProxy(f"http://127.0.0.1:{node.rpc_port}") as proxy:
-                for number in range(WITH_ZONEFILE):
-                    proxy.put_zonefiles([base64.b64encode(zonefile(number)).decode()])
-            yield from steady(node, options)
+    if options.only:
+        lab = make_chain(options.blocks, options.operations)
+        with bitcoind_with(lab, options, ports) as bitcoind:
+            if "indexing" in options.only:
+                for clients in (0, 8) * options.rounds:
+                    with running(lab, bitcoind, ports) as node:
+                        yield catch_up(node, lab.receipts[-1].height, len(lab.receipts), clients)
+            if "look-ups" in options.only:
+                with indexed(lab, bitcoind, ports) as node:
+                    yield from steady(node, options)
+    if options.reference:
+        lab = make_chain(SHORT, SHORT)
+        with bitcoind_with(lab, options, ports) as bitcoind, indexed(lab, bitcoind, ports) as node:
+            ours = list(look_ups("ours", node.rpc_port, node.api_port, options.seconds))
+        with reference_with(lab, options.cache) as reference:
+            seconds = max(SECONDS_OF_REFERENCE, options.seconds)
+            theirs = list(look_ups("reference", reference.ports.rpc, reference.ports.rest, seconds))
+        for our, their in zip(ours, theirs, strict=True):
+            yield from (our, {**their, "ratio": our["req/s"] / their["req/s"]})
+
+
+@contextmanager
+def indexed(lab: Lab, bitcoind: RegtestNode, ports: PortPool) -> Iterator[Node]:
+    """A node that has the whole chain and its zone files."""
+    with running(lab, bitcoind, ports) as node:
+        node.wait_for(f"indexed up to block {lab.receipts[-1].height},")
+        with xmlrpc.client.ServerProxy(f"http://127.0.0.1:{node.rpc_port}") as proxy:
+            for number in range(WITH_ZONEFILE):
+                proxy.put_zonefiles([base64.b64encode(zonefile(number)).decode()])
+        yield node
+
+
+@contextmanager
+def reference_with(lab: Lab, cache: Path) -> Iterator[LiveReference]:
+    """The reference with the whole chain and its zone files."""
+    base = [block.raw for block in base_chain().blocks]
+    blocks = lab.chain.blocks_from(base_chain().height + 1)
+    outputs = Outputs.of_blocks([*base, *(block.raw for block in blocks)])
+    found = install(cache, Console(stderr=True).print)
+    with (
+        RunDirectory.create(cache) as run,
+        closing(LiveReference(lab.params, outputs, reference=found, base_blocks=base, run_dir=run.path)) as node,
+    ):
+        for height, block in enumerate(blocks, lab.params.first_block):
+            node.apply(height, block.raw)
+        for number in range(WITH_ZONEFILE):
+            node.put_zonefile(zonefile(number))
+        yield node
+
+
+def look_ups(who: str, rpc_port: int, api_port: int, seconds: float) -> Iterator[Row]:
+    """Look-ups at 1, 8 and 64 clients, each on a connection of its own."""
+    for what, port, question in (("GET name", api_port, get), ("RPC", rpc_port, call)):
+        for clients in (1, 8, 64):
+            questions = [question(name, "Connection: close\r\n") for name in NAMES]
+            yield {"what": f"{what}, {who}", **Clients(port, questions, clients, seconds, afresh=True).figures()}
 
 
 @contextmanager
@@ -302,7 +393,6 @@ def catch_up(node: Node, tip: int, blocks: int, clients: int) -> Row:
 
 def steady(node: Node, options: argparse.Namespace) -> Iterator[Row]:
     """As many look-ups as the node can answer."""
-    names = [f"zone{number}.bench" for number in range(WITH_ZONEFILE)]
     for what, port, question in (
         ("GET /v1/names", node.api_port, get),
         ("RPC get_name_blockchain_record", node.rpc_port, call),
@@ -310,7 +400,7 @@ def steady(node: Node, options: argparse.Namespace) -> Iterator[Row]:
         for clients in (64, 8):
             for _ in range(options.rounds):
                 cpu, started = node.cpu(), perf_counter()
-                figures = Clients(port, [question(name) for name in names], clients, options.seconds).figures()
+                figures = Clients(port, [question(name) for name in NAMES], clients, options.seconds).figures()
                 cpu = node.cpu() - cpu
                 load = cpu / (perf_counter() - started)
                 yield {"what": what, **figures, "node load": load, "us/req": 1e6 * cpu / figures["requests"]}
@@ -318,7 +408,9 @@ def steady(node: Node, options: argparse.Namespace) -> Iterator[Row]:
 
 def main(argv: Sequence[str]) -> int:
     """Measure and print; --json FILE writes the figures."""
-    parser = argparse.ArgumentParser(prog="http", description=__doc__)
+    parser = argparse.ArgumentParser(prog="servers", description=__doc__)
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--reference", action="store_true", help="measure the historical node too, on a short chain")
     parser.add_argument("--blocks", type=int, default=5000)
     parser.add_argument("--operations", type=int, default=6500)
     parser.add_argument("--seconds", type=float, default=5.0)

@@ -34,7 +34,9 @@ _NAMES = ("name_records", "namespaces", "preorders", "history")
 _ABSENT = {"block_hash": None, "digest": b""}
 
 
-class _Ports(msgspec.Struct, frozen=True):
+class Ports(msgspec.Struct, frozen=True):
+    """Where its servers answer, on loopback."""
+
     rpc: int
     rest: int
 
@@ -83,12 +85,12 @@ class LiveReference:
         (directory / "chain.json").write_bytes(msgspec.json.encode(document))
         self._child = _start(reference, directory, params)
         try:
-            ports = msgspec.json.decode(self._child.read(), type=_Ports)
+            self.ports = msgspec.json.decode(self._child.read(), type=Ports)
         except BaseException:
             self._child.end()
             raise
-        self._rest = HttpClient(f"http://127.0.0.1:{ports.rest}", seconds=60.0)
-        self._rpc = HttpClient(f"http://127.0.0.1:{ports.rpc}", seconds=60.0)
+        self._rest = HttpClient(f"http://127.0.0.1:{self.ports.rest}", seconds=60.0)
+        self._rpc = HttpClient(f"http://127.0.0.1:{self.ports.rpc}", seconds=60.0)
 
     @property
     def state(self) -> State:
