@@ -58,21 +58,26 @@ def find_fixtures(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def consume(path: Path, parts: Sequence[str] = PARTS, way: str = "calls") -> Verdict:
-    """Replay one chain file and compare the parts asked for; without an expected part, loading it is all.
-
-    way is how answers are asked for: one of bnslab.answers.WAYS.
-    """
+def verdict_on(path: Path, judge: Callable[[Fixture], None]) -> Verdict:
+    """What becomes of one chain file: judge raises where it differs; without an expected part, loading it is all."""
     name = path.name.removesuffix(SUFFIX)
     try:
         fixture = load(path)
         if fixture.expected is not None:
-            compare(fixture, parts, way)
+            judge(fixture)
     except CorruptFixture as error:
         return Verdict(name, f"file: {error.problem}")
     except (LabError, BnsError) as error:
         return Verdict(name, str(error))
     return Verdict(name, None)
+
+
+def consume(path: Path, parts: Sequence[str] = PARTS, way: str = "calls") -> Verdict:
+    """Replay one chain file into the core and compare the parts asked for.
+
+    way is how answers are asked for: one of bnslab.answers.WAYS.
+    """
+    return verdict_on(path, lambda fixture: compare(fixture, parts, way))
 
 
 def compare(fixture: Fixture, parts: Sequence[str], way: str = "calls") -> None:
@@ -139,37 +144,53 @@ def _compare_tables(expected: Expected, state: State) -> None:
 
 
 def _compare_consensus(fixture: Fixture, receipt: Receipt) -> None:
-    height, expected = receipt.height, fixture.expected
-    assert expected is not None, "only fixtures are compared"
-    wanted = fixture.serialized_ops(height)
-    # the hash does not depend on the order, but the reference's list is in it
-    difference = first_difference(wanted, receipt.serialized) if expected.serialized_ops else None
+    height, serialized = receipt.height, receipt.serialized
+    compare_operations(fixture, height, serialized, lambda text: f"here: {rule_behind(text, receipt)}")
+    compare_hashes(fixture, height, receipt.ops_hash, receipt.consensus_hash)
+    compare_rejections(fixture, height, [each.reason.name for each in receipt.rejected])
+
+
+def compare_operations(fixture: Fixture, height: int, serialized: Sequence[str], explain: Callable[[str], str]) -> None:
+    """Difference at the first operation of a block that is serialized in another way; explain says what became of it.
+
+    The hash does not depend on the order, but the reference's list is in it.
+    """
+    if fixture.expected is None or not fixture.expected.serialized_ops:
+        return
+    difference = first_difference(fixture.serialized_ops(height), serialized)
     if difference is not None:
-        more = [difference.fields] if difference.fields else []
-        more.append(f"here: {rule_behind(difference.expected or difference.actual or '', receipt)}")
+        more = [difference.fields, explain(difference.expected or difference.actual or "")]
         raise Difference(
             "consensus", f"block {height} operations", difference.expected or NOTHING, difference.actual or NOTHING,
-            "; ".join(more),
+            "; ".join(filter(None, more)),
         )  # fmt: skip
-    pairs: list[tuple[str, object, object]] = [
-        ("ops hash", expected.ops_hashes.get(str(height), receipt.ops_hash), receipt.ops_hash),
-        ("consensus hash", fixture.consensus_hash(height), receipt.consensus_hash),
-    ]
+
+
+def compare_hashes(fixture: Fixture, height: int, ops_hash: str, consensus_hash: str, more: str = "") -> None:
+    """Difference if one of the hashes of a block is not the expected one; more is told with it."""
+    assert fixture.expected is not None, "only fixtures are compared"
+    wanted = fixture.expected.ops_hashes.get(str(height), ops_hash)
+    if ops_hash != wanted:
+        raise Difference("consensus", f"block {height} ops hash", wanted, ops_hash, more)
+    if consensus_hash != fixture.consensus_hash(height):
+        expected = fixture.consensus_hash(height)
+        raise Difference("consensus", f"block {height} consensus hash", expected, consensus_hash, more)
+
+
+def compare_rejections(fixture: Fixture, height: int, reasons: Sequence[str]) -> None:
+    """Difference if operations were rejected for other reasons, where the file knows of rejections."""
     rejections = fixture.rejected_ops(height)
-    if rejections is not None:
-        pairs.append(("rejections", rejections, [r.reason.name for r in receipt.rejected]))
-    for what, value, actual in pairs:
-        if value != actual:
-            raise Difference("consensus", f"block {height} {what}", value, actual)
+    if rejections is not None and rejections != list(reasons):
+        raise Difference("consensus", f"block {height} rejections", rejections, list(reasons))
 
 
 def consume_all(
-    paths: Sequence[Path], parts: Sequence[str], report: Callable[[Verdict], None], way: str = "calls"
+    paths: Sequence[Path], judge: Callable[[Path], Verdict], report: Callable[[Verdict], None]
 ) -> tuple[int, int]:
-    """Consume every file, in order; how many passed and failed."""
+    """Judge every file, in order; how many passed and failed."""
     passed = failed = 0
     for path in paths:
-        verdict = consume(path, parts, way)
+        verdict = judge(path)
         report(verdict)
         if verdict.failure is None:
             passed += 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
+
+from bns.consensus import SERIALIZED_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,12 +44,33 @@ def side_by_side(expected: Sequence[str], actual: Sequence[str]) -> str:
     return "\n".join([*lines, *filter(None, [difference.fields])])
 
 
+def named_fields(serialized: str) -> dict[str, str]:
+    """The fields of a serialized operation by name, its opcode first.
+
+    A name that comes again has a 2 behind it, and what is beyond the known fields the number of its place.
+    """
+    opcode, *values = parse_items(serialized)
+    fields = {"opcode": opcode}
+    for number, (name, value) in enumerate(zip_longest(SERIALIZED_FIELDS.get(opcode, ()), values), 1):
+        if value is not None:
+            name = name or f"field {number}"
+            fields[f"{name} 2" if name in fields else name] = value
+    return fields
+
+
+def operation_txid(serialized: str) -> str | None:
+    """The transaction of a serialized operation, where its fields say it."""
+    return named_fields(serialized).get("txid")
+
+
+def field_differences(expected: str, actual: str) -> list[tuple[str, str | None, str | None]]:
+    """Name and both values of each field that two serialized operations do not share; None where one has none."""
+    one, other = named_fields(expected), named_fields(actual)
+    return [(name, one.get(name), other.get(name)) for name in one | other if one.get(name) != other.get(name)]
+
+
 def _fields(expected: str, actual: str) -> str:
-    one, other = parse_items(expected), parse_items(actual)
-    pairs = [(i, a, b) for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
-    shown = [f"field {i}: {a!r} against {b!r}" for i, a, b in pairs]
-    if len(one) != len(other):
-        shown.append(f"{len(one)} fields against {len(other)}")
+    shown = [f"{name}: {a!r} against {b!r}" for name, a, b in field_differences(expected, actual)]
     return f"differ in {', '.join(shown) or 'the lengths that are written before the fields'}"
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bns.consensus import SERIALIZED_FIELDS
 from bns.operations.reasons import RULES
-from bnslab.divergence import parse_items
+from bnslab.divergence import operation_txid
 
 if TYPE_CHECKING:
     from bns.engine import Receipt, RejectedOperation
@@ -14,9 +13,7 @@ if TYPE_CHECKING:
 
 def rule_behind(serialized: str, receipt: Receipt) -> str:
     """What the receipt says of the transaction of a serialized operation, or of all it refused if that is unknown."""
-    items = parse_items(serialized)
-    fields = dict(zip(SERIALIZED_FIELDS.get(items[0], ()), items[1:], strict=False))
-    txid = fields.get("txid")
+    txid = operation_txid(serialized)
     for accepted in receipt.accepted:
         if accepted.operation.carrier.txid == txid:
             return f"accepted as {accepted.opcode}: it passed every check of {type(accepted.operation).__module__}"

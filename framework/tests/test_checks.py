@@ -294,7 +294,7 @@ def test_the_difference_in_an_operation_is_shown_field_by_field(make_lab: Labs, 
         play(make_lab(fixture=another_operation(golden)))
     expected, actual, fields, rule = caught.value.reason.splitlines()
     assert (expected[:19], actual[:19]) == ("expected ::8:fop.te", "actual   ::8:foo.te")
-    assert fields == "differ in field 1: 'fop.test' against 'foo.test'"
+    assert fields == "differ in name: 'fop.test' against 'foo.test'"
     assert f"            {fields}" in str(caught.value)
     assert rule.startswith("here     accepted as NAME_REGISTRATION")
 

@@ -20,16 +20,17 @@ def test_equal_lists_do_not_differ() -> None:
 
 def test_a_changed_operation_is_shown_with_its_fields() -> None:
     difference = first_difference([THIRD, ONE], [THIRD, OTHER])
-    assert difference == (ONE, OTHER, "differ in field 2: 'ab' against 'cd'")
+    assert difference == (ONE, OTHER, "differ in value_hash: 'ab' against 'cd'")
     lines = side_by_side([THIRD, ONE], [THIRD, OTHER]).splitlines()
-    assert lines == [f"expected {ONE}", f"actual   {OTHER}", "differ in field 2: 'ab' against 'cd'"]
+    assert lines == [f"expected {ONE}", f"actual   {OTHER}", "differ in value_hash: 'ab' against 'cd'"]
 
 
 def test_several_fields_and_the_opcode() -> None:
     difference = first_difference([ONE], [THIRD])
     assert difference is not None
     assert difference.fields == (
-        "differ in field 0: '+' against '~', field 1: 'foo.test' against 'bar.test', 4 fields against 2"
+        "differ in opcode: '+' against '~', name: 'foo.test' against 'bar.test', value_hash: 'ab' against None, "
+        "sender: '1' against None"
     )
 
 

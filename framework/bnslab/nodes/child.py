@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 _TAIL_BYTES = 4096
 _TAIL_LINES = 12
+_LONGEST_LINE = 1 << 26
 
 
 class NodeFailed(LabError):
     """A node ended, or did not do in time what it should: what happened, and how its log ends."""
 
     def __init__(self, what: str, tail: Sequence[str]) -> None:
+        self.what = what
         self.tail = tuple(tail)
         said = "; its log ends:\n  " + "\n  ".join(tail) if tail else "; its log is empty"
         super().__init__(f"{what}{said}")
@@ -34,8 +36,9 @@ class NodeFailed(LabError):
 class Child:
     """One process, its log in `directory`, which goes away with it. `what` is what messages call it.
 
-    The directory must be named in the command as bnslab.bitcoind.guard wants it. Lines come from the descriptor
-    `reader`, whose other end the process has; `seconds` is the longest wait for one, by `clock`.
+    The directory must be named in the command as bnslab.bitcoind.guard wants it, or the process must see to it by
+    itself that it does not outlive the harness: then `prefix` is empty. Lines come from the descriptor `reader`, whose
+    other end the process has; `seconds` is the longest wait for one, and for one to be taken, by `clock`.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Child:
         directory: Path,
         reader: int,
         *,
+        prefix: Sequence[str] | None = None,
         pass_fds: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
         seconds: float = 60.0,
@@ -56,10 +60,11 @@ class Child:
         self._seconds = seconds
         self._clock = clock
         self._text = b""
+        tied = guard.spawn_prefix() if prefix is None else prefix
         try:
             with (directory / "log").open("wb") as log:
                 self.process = subprocess.Popen(
-                    [*guard.spawn_prefix(), *command],
+                    [*tied, *command],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
@@ -72,28 +77,54 @@ class Child:
             raise NodeFailed(f"{what} cannot be started: {error}", ()) from error
 
     def write(self, line: bytes) -> None:
-        """Send a line to its standard input."""
+        """Send a line to its standard input; NodeFailed if it ends, or does not take it."""
         assert self.process.stdin is not None, "spawned with a pipe"
-        try:
-            self.process.stdin.write(line + b"\n")
-            self.process.stdin.flush()
-        except OSError:
-            raise self._ended() from None
+        pipe = self.process.stdin.fileno()
+        os.set_blocking(pipe, False)
+        watch = select.poll()
+        watch.register(pipe, select.POLLOUT)
+        deadline = self._clock() + self._seconds
+        rest = memoryview(line + b"\n")
+        while rest:
+            if not watch.poll(max(0.0, deadline - self._clock()) * 1000):
+                raise self.failed(f"{self._what} took no more input for {self._seconds:g} s")
+            try:
+                rest = rest[os.write(pipe, rest) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise self._ended() from None
 
     def read(self) -> bytes:
         """The next line it tells; NodeFailed if it ends, or takes too long."""
-        watch = select.poll()
-        watch.register(self._reader, select.POLLIN)
         deadline = self._clock() + self._seconds
         while b"\n" not in self._text:
-            if not watch.poll(max(0.0, deadline - self._clock()) * 1000):
-                raise NodeFailed(f"{self._what} told nothing for {self._seconds:g} s", self._tail())
-            chunk = os.read(self._reader, 1 << 16)
-            if not chunk:
+            if not self._read_more(deadline):
                 raise self._ended()
-            self._text += chunk
+            if len(self._text) > _LONGEST_LINE:
+                raise self.failed(f"{self._what} told a line of more than {_LONGEST_LINE} bytes")
         line, _, self._text = self._text.partition(b"\n")
         return line
+
+    def read_end(self) -> None:
+        """Wait until it ends with status 0, telling nothing more; else NodeFailed."""
+        deadline = self._clock() + self._seconds
+        while not self._text and self._read_more(deadline):
+            pass
+        if self._text:
+            raise self.failed(f"{self._what} told more than it was asked: {self._text[:80].decode(errors='replace')!r}")
+        if self.process.wait() != 0:
+            raise self._ended()
+
+    def _read_more(self, deadline: float) -> bool:
+        """Wait for what it tells; False at the end of it. NodeFailed at the deadline."""
+        watch = select.poll()
+        watch.register(self._reader, select.POLLIN)
+        if not watch.poll(max(0.0, deadline - self._clock()) * 1000):
+            raise self.failed(f"{self._what} told nothing for {self._seconds:g} s")
+        chunk = os.read(self._reader, 1 << 16)
+        self._text += chunk
+        return bool(chunk)
 
     def end(self) -> None:
         """Kill it, and remove its directory."""
@@ -104,10 +135,14 @@ class Child:
         self.process.stdin.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def failed(self, what: str) -> NodeFailed:
+        """An error that says what happened and how the log ends."""
+        return NodeFailed(what, self._tail())
+
     def _ended(self) -> NodeFailed:
         status = self.process.wait()
         how = f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
-        return NodeFailed(f"{self._what} ended: {how}", self._tail())
+        return self.failed(f"{self._what} ended: {how}")
 
     def _tail(self) -> list[str]:
         with (self._directory / "log").open("rb") as log:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from bns.bitcoin.transaction import Transaction
     from bns.engine import Receipt
     from bns.params import Params
     from bns.state.store import State
@@ -72,6 +73,7 @@ class LiveReference:
         """Start and wait until its servers answer, or raise NodeFailed. base_blocks come before the first block."""
         self._outputs = outputs
         self._hashes: list[tuple[str, int]] = []
+        self._earlier: dict[str, str] = {}
         self._mirror = Mirror(params, _ABSENT)
         directory = new_directory(run_dir, token())
         self._files = directory / "state"
@@ -102,9 +104,15 @@ class LiveReference:
         """Its zone files and subdomains after the last block or zone file."""
         return self._mirror.offchain
 
+    def learn(self, transaction: Transaction) -> None:
+        """Let the next block spend a transaction of before the first block."""
+        self._earlier[transaction.txid] = transaction.stripped.hex()
+
     def apply(self, height: int, raw: bytes) -> Receipt:
         """Have it index the block; NodeFailed if it aborts, which for some malformed chains is what it does."""
         block = stripped_block(height, raw)
+        block["transactions"] |= self._earlier
+        self._earlier.clear()
         self._child.write(msgspec.json.encode(block))
         indexed = msgspec.json.decode(self._child.read(), type=_Indexed)
         self._hashes.append((block["hash"], height))
