@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 MOST_WORKERS = 8
@@ -46,8 +46,8 @@ def scratch_in(cache: Path) -> Iterator[list[str]]:
         yield ["-o", f"cache_dir={place / 'pytest'}", f"--basetemp={run.path / 'tmp'}"]
 
 
-def run_pytest(arguments: Iterable[str]) -> int:
-    """Run pytest in this process and return its exit status."""
+def run_pytest(arguments: Iterable[str], plugins: Sequence[object] = ()) -> int:
+    """Run pytest in this process, with further plugins, and return its exit status."""
     import pytest
 
-    return int(pytest.main([*arguments, *NO_REWRITE_WARNING]))
+    return int(pytest.main([*arguments, *NO_REWRITE_WARNING], plugins=list(plugins)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH or PATH::TEST ...]")
 @click.option("--update", is_flag=True, help="Write the fixtures.")
+@click.option("--index", is_flag=True, help="Only the index of the fixtures, without running a scenario.")
 @workers_option
 @chain_option
 @cache_option
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 def command(
     paths: tuple[str, ...],
     update: bool,
+    index: bool,
     workers: int | None,
     chain: str | None,
     cache: Path | None,
@@ -31,10 +35,39 @@ def command(
 ) -> int:
     """Compare what scenarios give with their fixtures.
 
-    Without a path, all of scenarios/. With --update, fixtures that differ or are missing are written. The exit status
-    is that of pytest.
+    Without a path, all of scenarios/. With --update, fixtures that differ or are missing are written, and the index of
+    all. The exit status is that of pytest, or 1 if the index is not up to date.
     """
-    targets = resolve(paths) or [str(checkout() / "scenarios")]
-    options = chain_arguments(chain, bitcoind, cache) + worker_arguments(workers)
     with scratch_in(cache or default_cache()) as kept:
-        return run_pytest([*targets, *options, *kept, "--fill-update" if update else "--fill"])
+        if not index:
+            targets = resolve(paths) or [str(checkout() / "scenarios")]
+            options = chain_arguments(chain, bitcoind, cache) + worker_arguments(workers)
+            status = run_pytest([*targets, *options, *kept, "--fill-update" if update else "--fill"])
+            if status != 0:
+                return status
+        return _index(kept, update=update)
+
+
+def _index(kept: list[str], *, update: bool) -> int:
+    """Write or compare the index of all fixtures."""
+    from bnslab.errors import LabError
+    from bnslab.index import NAME, Collected, differences, render
+
+    collected = Collected()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = run_pytest([str(checkout() / "scenarios"), "--collect-only", "-q", *kept], [collected])
+    if status != 0 or collected.directory is None:
+        raise LabError(f"the scenarios cannot be collected:\n{said.getvalue()}")
+    entries, path = collected.entries(), collected.directory / NAME
+    if update:
+        path.write_bytes(render(entries))
+    wrong = [*differences(path, entries), *(f"{name}: no scenario has this fixture" for name in collected.orphans())]
+    for line in wrong[:_SHOWN]:
+        click.echo(line)
+    if wrong:
+        click.echo(f"{len(wrong)} findings in {path.name}; write it with: ./lab fill --index --update")
+    return 1 if wrong else 0
+
+
+_SHOWN = 20
