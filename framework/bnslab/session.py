@@ -16,6 +16,7 @@ from bnslab.bitcoind import PortPool, RunDirectory, sweep
 from bnslab.chain import open_backend
 from bnslab.chain.choice import choose_chain
 from bnslab.chain.factory import base_chain
+from bnslab.changes import changes
 from bnslab.checks import make_checks
 from bnslab.costs import Costs, read_budgets
 from bnslab.errors import LabError
@@ -25,7 +26,7 @@ from bnslab.nodes.choice import open_nodes
 from bnslab.recording import record
 from bnslab.reporting import LAB_KEY, PASSED_KEY
 from bnslab.rules import MARK, scenario_params
-from bnslab.summary import COSTS
+from bnslab.summary import COSTS, FILLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,8 +188,10 @@ class Scenario:
 
     def _write_fixture(self, lab: Lab) -> None:
         fixture = record(lab)
-        if _differs(self.fixture_path, fixture):
+        told = _changes(self.fixture_path, fixture)
+        if told:
             fixtures.save(self.fixture_path, fixture)
+            self._item.user_properties.append((FILLED, "\n".join(told)))
 
     def _write_script(self, recorder: Recorder) -> None:
         from bnslab.script.formatting import format_script
@@ -199,12 +202,13 @@ class Scenario:
         path.write_text(format_script(recorder.script()), encoding="utf-8")
 
 
-def _differs(path: Path, fixture: Fixture) -> bool:
-    """Whether a file is missing, damaged, or another fixture."""
+def _changes(path: Path, fixture: Fixture) -> list[str]:
+    """What is another in a fixture than in its file, in words; nothing if they are equal."""
     try:
-        return fixtures.load(path) != fixture
-    except fixtures.CorruptFixture:
-        return True
+        old = fixtures.load(path)
+    except fixtures.CorruptFixture as error:
+        return [error.problem if path.exists() else "new"]
+    return [] if old == fixture else changes(old, fixture)
 
 
 def scenario_identity(nodeid: str) -> str:

@@ -14,6 +14,9 @@ SLOWEST = 10
 COSTS = "costs"
 """Name of the property of a report that holds what its scenario cost: blocks, RPC calls, requests, seconds."""
 
+FILLED = "fixture"
+"""Name of the property of a report that holds what changed in the fixture that was written, a line for each thing."""
+
 _PLACE = re.compile(r"^  scenario  (.+?):(\d+): ", re.MULTILINE)
 
 
@@ -25,6 +28,7 @@ class Summary:
         self._seconds: dict[str, float] = {}
         self._failed: list[pytest.TestReport | pytest.CollectReport] = []
         self._costs: dict[str, tuple[int, int, int, float]] = {}
+        self._filled: dict[str, str] = {}
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Choose the shard and put tests into quarantine."""
@@ -53,11 +57,21 @@ class Summary:
         for name, value in report.user_properties:
             if name == COSTS and isinstance(value, list | tuple):
                 self._costs[report.nodeid] = tuple(value)
+            elif name == FILLED:
+                self._filled[report.nodeid] = str(value)
         if report.failed:
             self._failed.append(report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write what was asked for."""
+        """Write what was asked for, and what has become of fixtures."""
+        if self._filled:
+            terminalreporter.section("fixtures written")
+        for id_, told in sorted(self._filled.items()):
+            first, *more = told.splitlines()
+            lines = (
+                [f"{id_}: new"] if (first, more) == ("new", []) else [id_, *(f"  {line}" for line in (first, *more))]
+            )
+            terminalreporter.write_line("\n".join(lines))
         if self._config.getoption("--lab-slowest") and self._costs:
             terminalreporter.section("slowest scenarios")
             terminalreporter.write_line(f"{'seconds':>9} {'blocks':>7} {'RPC':>6} {'REST':>6}")

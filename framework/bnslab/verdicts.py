@@ -18,10 +18,11 @@ def rule_behind(serialized: str, receipt: Receipt) -> str:
         if accepted.operation.carrier.txid == txid:
             return f"accepted as {accepted.opcode}: it passed every check of {type(accepted.operation).__module__}"
     refused = [entry for entry in receipt.rejected if entry.txid == txid] or receipt.rejected
-    return "; ".join(map(_refusal, refused)) or "no such operation, and none refused"
+    return "; ".join(map(refusal, refused)) or "no such operation, and none refused"
 
 
-def _refusal(entry: RejectedOperation) -> str:
+def refusal(entry: RejectedOperation) -> str:
+    """A rejection with the rule behind its reason."""
     rule = RULES[entry.reason]
     return (
         f"rejected {entry.txid}: {entry.reason.name}: {entry.detail}, by spec 02 section {rule.section}: {rule.meaning}"

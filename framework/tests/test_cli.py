@@ -36,7 +36,7 @@ def pytest_arguments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a command hands to pytest, which is not run."""
     collected: list[str] = []
 
-    def record(arguments: list[str]) -> int:
+    def record(arguments: list[str], plugins: list[object]) -> int:
         assert arguments[-2:] == NO_REWRITE_WARNING
         collected.extend(arguments[:-2])
         return 5

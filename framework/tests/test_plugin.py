@@ -241,7 +241,7 @@ def test_fixtures_are_asked_for_written_and_kept(project: Project) -> None:
     assert changed.counts == {"passed": len(FILES) - 2, "failed": 1}
     told = changed.told("test_it")
     assert told[:2] == ["block 114: consensus hash", "  check     golden"]
-    assert any(line.startswith("            differ in field ") for line in told)
+    assert any(line.startswith("            differ in preorder_hash: ") for line in told)
     assert project.run("scenarios/deep", "--chain", "memory", "--fill-update").status == 0
     assert {name for name, content in files(stored).items() if content != first[name]} == {FILES[0]}
 

@@ -9,7 +9,7 @@ from bnslab.divergence import first_difference, side_by_side
 from bnslab.errors import CheckFailed
 from bnslab.nodes.told import Unsaid
 from bnslab.tables import TableDifference, compare_tables
-from bnslab.verdicts import rule_behind
+from bnslab.verdicts import refusal, rule_behind
 
 if TYPE_CHECKING:
     from bns.engine import Receipt
@@ -65,7 +65,11 @@ class Golden:
         if not lab.node.tells_reasons:
             rejected = [Unsaid.UNSAID.name] * len(rejected)
         if rejected != actual:
-            self._fail(height, "rejected operations", ", ".join(rejected) or "none", ", ".join(actual) or "none")
+            rules = [f"here     {refusal(entry)}" for entry in receipt.rejected if lab.node.tells_reasons]
+            self._fail(
+                height, "rejected operations", ", ".join(rejected) or "none", ", ".join(actual) or "none",
+                "\n".join(rules),
+            )  # fmt: skip
         if receipt.block_hash != fixture.block_hash(height):
             self._fail(
                 height, "block hash", str(fixture.block_hash(height)), receipt.block_hash,
