@@ -1,18 +1,22 @@
 """pytest plugin of `./lab test`: the suite fails if no test reaches a documented reply, outcome or method.
 
-Whatever goes through a client of bnslab.http counts, in scenarios and in tests, in every worker.
+Whatever goes through a client of bnslab.http, or to a node in process, counts: in scenarios, in tests, in every worker.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
 from bns.api import contract
 from bnslab.http import AsgiClient, HttpClient, Response
+from bnslab.nodes.inprocess import InProcessNode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _METHOD = re.compile(rb"<methodName>(\w+)</methodName>")
 _TEXT = re.compile(rb"<string>(\{.*\})</string>", re.DOTALL)
@@ -69,6 +73,19 @@ class _Session:
 
         patch.setattr(kind, "request", request)
 
+    def watch_calls(self, patch: pytest.MonkeyPatch) -> None:
+        """Those that go to a node in process without the XML around them."""
+        ask = InProcessNode.call
+
+        def call(node: InProcessNode, method: str, arguments: Sequence[Any]) -> str:
+            text = ask(node, method, arguments)
+            found = contract.outcome_of(method, orjson.loads(text))
+            if found is not None:
+                self._coverage.reached.add(found)
+            return text
+
+        patch.setattr(InProcessNode, "call", call)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:  # noqa: ANN401 - of pytest-xdist
         carried = getattr(node, "workeroutput", {}).get(_CARRIED, ())
@@ -96,5 +113,6 @@ def pytest_configure(config: pytest.Config) -> None:
     session, patch = _Session(config), pytest.MonkeyPatch()
     session.watch(AsgiClient, patch)
     session.watch(HttpClient, patch)
+    session.watch_calls(patch)
     config.add_cleanup(patch.undo)
     config.pluginmanager.register(session, "bnslab-contract")

@@ -75,6 +75,7 @@ class Devnet:
         self._faucet = Faucet(base_chain(), self._ledger)
         self._announcements = ports.take()
         self._purse = threading.Lock()
+        self._paid: Callable[[], None] = lambda: None
         self._indexed = threading.Condition()
         self._height = 0
         self._failure: BaseException | None = None
@@ -120,6 +121,7 @@ class Devnet:
             watch = MempoolWatch(self._announcements, miner.arrived)
             self._closing.callback(watch.close)
             miner.arrived()  # for what came before
+            self._paid = miner.arrived  # bitcoind may not have heard yet that somebody listens
 
     def mine(self, count: int = 1) -> int:
         """Make blocks of what is in the mempool, wait until the node has indexed them, and return the height."""
@@ -147,6 +149,7 @@ class Devnet:
             payment = self._faucet.pay([output], height)
             txid = str(self.bitcoind.rpc.call("sendrawtransaction", payment.raw.hex()))
             self._ledger.apply(payment, height)
+        self._paid()
         return txid
 
     def watch(self, *addresses: str) -> None:
