@@ -76,7 +76,7 @@ def catch_up(
     hooks: Hooks = _SILENT,
     stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = monotonic,
-    blocks_per_commit: int = 100,
+    blocks_per_commit: int = 500,
 ) -> Summary:
     """Index every block up to the source's tip minus `confirmations`; blocks that left the best chain are undone first.
 
