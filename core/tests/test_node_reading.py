@@ -19,13 +19,13 @@ from bns.api.rest import rest_app
 from bns.api.rpc import answer, rpc_app
 from bns.engine import Engine
 from bns.node.follow import SharedState
-from bns.node.reading import reading_view
 from bns.state.reading import ReadState
-from bns.zonefiles.store import MemoryZonefiles, zonefile_hash
+from bns.zonefiles.store import zonefile_hash
 from bnslab.http import AsgiClient
-from tests.chain import ALICE, rules
+from tests.chain import ALICE
 from tests.files import PARAMS, busy_blocks
-from tests.subdomain_chain import DOMAIN, NAME, Publisher, carry, record
+from tests.running import Running
+from tests.subdomain_chain import DOMAIN, NAME, carry, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message
 
-    from bns.api.records import NodeView
 
 FIRST = PARAMS.first_block
 
@@ -111,23 +110,6 @@ def test_who_fails_inside_leaves_a_state_that_can_be_read(state: SharedState, re
 
 
 # Nodes
-
-
-class Running:
-    """A node that has a chain with subdomains, and reads apart from what it writes."""
-
-    def __init__(self, directory: Path, atlas: bool = True) -> None:
-        state = SharedState.create(directory / "bns.db", rules())
-        assert isinstance(state, SharedState)
-        self.state = state
-        zonefiles = MemoryZonefiles()
-        self.publisher = Publisher(state=state, zonefiles=zonefiles)
-        self.offchain = self.publisher.offchain
-        self.view: NodeView = reading_view(state, self.offchain if atlas else None, zonefiles)
-
-    def close(self) -> None:
-        self.view.close()
-        self.state.close()
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ class Method(NamedTuple):
     """A method: its function, the checks of its arguments in order, and the shapes that its answer may have.
 
     A bare method's answer comes without the members that all others share. One that knows_caller is told where the
-    call came from. One that writes may have to wait for the indexer, a long one looks at as many
-    rows as there are.
+    call came from. One that writes may have to wait for the indexer, a long one looks at as many rows as there are. The
+    answer of a live one tells of more than the chain and the zone files.
     """
 
     function: Callable[..., Record]
@@ -45,6 +45,12 @@ class Method(NamedTuple):
     knows_caller: bool = False
     writes: bool = False
     long: bool = False
+    live: bool = False
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the same call has the same answer for as long as the node stays at a moment."""
+        return not (self.live or self.writes or self.knows_caller)
 
 
 _OFFSET = integer("invalid offset")
@@ -66,8 +72,8 @@ _ZONEFILES = several(5, zonefile(), no_list="Invalid data", too_many="Too many z
 _RECORD = (answers.OneName, answers.OneSubdomain)
 
 METHODS: dict[str, Method] = {
-    "ping": Method(chain.ping, (), (schemas.Ping,), bare=True),
-    "getinfo": Method(chain.info, (), (schemas.Info,), bare=True),
+    "ping": Method(chain.ping, (), (schemas.Ping,), bare=True, live=True),
+    "getinfo": Method(chain.info, (), (schemas.Info,), bare=True, live=True),
     "get_name_record": Method(lookups.name_record, (any_name(),), _RECORD),
     "get_name_blockchain_record": Method(lookups.name_blockchain_record, (any_name(),), _RECORD),
     "get_name_history_page": Method(
@@ -139,7 +145,7 @@ METHODS: dict[str, Method] = {
     "atlas_peer_exchange": Method(
         chain.atlas_peer_exchange, (string("Invalid remote peer address"),), (answers.Peers,), knows_caller=True
     ),
-    "get_all_neighbor_info": Method(chain.all_neighbor_info, (), (), bare=True),
+    "get_all_neighbor_info": Method(chain.all_neighbor_info, (), (), bare=True, live=True),
 }
 
 

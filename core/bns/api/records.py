@@ -16,7 +16,7 @@ from bns.operations.records import fields_of
 from bns.state import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from contextlib import AbstractContextManager
 
     from bns.api.sources import Atlas, ProfileFetcher, Progress, Record, Subdomains, Unspents
@@ -36,9 +36,10 @@ class NodeView:
     zonefile gives the bytes of a stored zone file by its hash (40 hex), None if it is not here. reading is entered for
     each answer: what is read inside comes from one whole block. It is a ReadState, or a lock that whoever applies
     blocks holds meanwhile. writing is entered instead to keep a zone file, and may be waited for; without it reading
-    will do. aside is the same node as another thread sees it, which neither waits for readers here nor makes them wait.
-    Parts that a node lacks are None, or answer as if they knew of nothing. In test mode heights below the first block
-    of the name system's own chain are accepted. rpc_url is where pushed zone files are said to be kept.
+    will do. version is equal for as long as the chain and the zone files stay what they are. aside is the same node as
+    another thread sees it, which neither waits for readers here nor makes them wait. Parts that a node lacks are None,
+    or answer as if they knew of nothing. In test mode heights below the first block of the name system's own chain are
+    accepted. rpc_url is where pushed zone files are said to be kept.
     """
 
     state: State
@@ -52,12 +53,20 @@ class NodeView:
     rpc_url: str = "http://localhost:16264"
     reading: AbstractContextManager[Any] = field(default_factory=RLock)
     writing: AbstractContextManager[Any] | None = None
+    version: Callable[[], Hashable] | None = None
     aside: NodeView | None = None
 
     @property
     def params(self) -> Params:
         """The constants of the network."""
         return self.state.params
+
+    @property
+    def moment(self) -> Hashable:
+        """Equal for as long as answers are that tell of chain and zone files only; None if that is not known."""
+        if self.version is None:
+            return None
+        return self.version(), self.progress.indexing, self.progress.stale_since
 
     def close(self) -> None:
         """Close the states, for views that have states of their own."""

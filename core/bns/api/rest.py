@@ -18,6 +18,7 @@ from bns.api.arguments import Failure
 from bns.api.aside import Aside
 from bns.api.limits import Limited
 from bns.api.openapi import document
+from bns.api.remembered import Remembered
 from bns.api.replies import EVERYONE, bare_reply, error_reply, json_reply
 from bns.api.rest_names import MAX_PUSH
 from bns.api.routes import ENDPOINTS
@@ -49,8 +50,8 @@ def rest_app(node: NodeView, *, at_once: int = 1000) -> ASGIApp:
 
     Handlers suspend only to read a body, to fetch a profile, to ask the Bitcoin node, and for what is long.
     """
-    aside = Aside(node)
-    routes = [_Route(each.method, compile_path(each.path)[0], _handler(node, aside, each)) for each in ENDPOINTS]
+    answering = _Answering(node)
+    routes = [_Route(each.method, compile_path(each.path)[0], answering.handler(each)) for each in ENDPOINTS]
     routes.append(_Route("GET", re.compile(re.escape(OPENAPI_PATH)), _openapi))
     return Limited(_Front(_Routed(routes)), at_once, _turn_away)
 
@@ -121,29 +122,53 @@ class _Routed:
         return None
 
 
-def _handler(node: NodeView, aside: Aside, endpoint: Endpoint) -> _Handler:
-    async def get(request: Request, parameters: _Parameters) -> Response:
-        query = request.scope["bns.query"]
-        return await reply(lambda node: endpoint.function(node, query, **parameters))
+class _Answering:
+    """Makes the answers of endpoints, or remembers them."""
 
-    async def post(request: Request, _: _Parameters) -> Response:
-        body = await _body(request)
-        if body is None:
-            return error_reply(400, "Invalid request")
-        return await reply(lambda node: endpoint.function(node, request.headers.get("content-type", ""), body))
+    def __init__(self, node: NodeView) -> None:
+        self._node = node
+        self._aside = Aside(node)
+        self._remembered = Remembered[Response](node)
 
-    async def reply(answer: Callable[[NodeView], Any]) -> Response:
+    def handler(self, endpoint: Endpoint) -> _Handler:
+        """What answers the requests that the endpoint's route takes."""
+
+        async def get(request: Request, parameters: _Parameters) -> Response:
+            def make(node: NodeView) -> Any:  # noqa: ANN401 - see _answer
+                return endpoint.function(node, request.scope["bns.query"], **parameters)
+
+            question = request.scope["path"], request.scope["query_string"]
+            moment = self._remembered.moment()
+            response = self._remembered.find(question)
+            if response is None:
+                response, lasting = await self._answer(endpoint, make)
+                if lasting:
+                    self._remembered.keep(moment, question, response, len(response.body) + sum(map(len, question)))
+            return response
+
+        async def post(request: Request, _: _Parameters) -> Response:
+            body = await _body(request)
+            if body is None:
+                return error_reply(400, "Invalid request")
+            content_type = request.headers.get("content-type", "")
+            return (await self._answer(endpoint, lambda node: endpoint.function(node, content_type, body)))[0]
+
+        return post if endpoint.method == "POST" else get
+
+    async def _answer(self, endpoint: Endpoint, answer: Callable[[NodeView], Any]) -> tuple[Response, bool]:
+        """The response, and whether it tells of nothing but what the node has."""
+
         def read(node: NodeView) -> Any:  # noqa: ANN401 - a Response, or a function that waits for one
             with node.reading:
                 return answer(node)
 
         try:
-            made = await aside.answer(read) if endpoint.long else read(node)
-            return made if isinstance(made, Response) else await run_in_threadpool(made)
+            made = await self._aside.answer(read) if endpoint.long else read(self._node)
+            if isinstance(made, Response):
+                return made, not endpoint.live
+            return await run_in_threadpool(made), False
         except Failure as failure:
-            return error_reply(failure.status, failure.text)
-
-    return post if endpoint.method == "POST" else get
+            return error_reply(failure.status, failure.text), False
 
 
 async def _body(request: Request) -> bytes | None:

@@ -30,7 +30,7 @@ class Endpoint(NamedTuple):
     """A route: its path, its function, the parameters of its query, and the shapes of its replies by status.
 
     A reply may have one of several shapes; the text of a media type stands for bytes of it. A long route looks at as
-    many rows as there are.
+    many rows as there are. The answer of a live one tells of more than the chain and the zone files.
     """
 
     path: str
@@ -39,6 +39,7 @@ class Endpoint(NamedTuple):
     query: tuple[str, ...] = ()
     method: str = "GET"
     long: bool = False
+    live: bool = False
 
 
 def _get(
@@ -47,11 +48,12 @@ def _get(
     *shapes: Any,  # noqa: ANN401 - types and generic aliases
     query: str = "",
     long: bool = False,
+    live: bool = False,
     **more: tuple[Any, ...],
 ) -> Endpoint:
     """A route whose status 200 has these shapes; more are others, named s400 and so on; errors need not be named."""
     replies = {200: shapes, **{int(status[1:]): others for status, others in more.items()}}
-    return Endpoint(path, function, replies, tuple(query.split()), long=long)
+    return Endpoint(path, function, replies, tuple(query.split()), long=long, live=live)
 
 
 _NAME = "/v1/names/{name:segment256}"
@@ -68,7 +70,7 @@ ENDPOINTS = (
     ),
     _get("/v1/ping", rest_chain.ping, schemas.Ping),
     _get("/v1/node/ping", rest_chain.ping, schemas.Ping),
-    _get("/v1/info", rest_chain.info, schemas.Info),
+    _get("/v1/info", rest_chain.info, schemas.Info, live=True),
     _get("/v1/names", rest_names.names, _LIST, query="page all", long=True),
     _get(_NAME + "/history", rest_names.history, schemas.NameHistory, schemas.SubdomainHistory, query="page"),
     _get(_NAME + "/zonefile", rest_names.zonefile, rest_schemas.ZonefileText, rest_schemas.Error, OCTETS, query="raw"),

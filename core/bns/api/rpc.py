@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from bns.api.aside import Aside
 from bns.api.limits import Limited
 from bns.api.methods import METHODS, call
+from bns.api.remembered import Remembered
 from bns.api.text import json_text
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class _Rpc:
     def __init__(self, node: NodeView) -> None:
         self._node = node
         self._aside = Aside(node)
+        self._remembered = Remembered[_Reply](node)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -59,19 +61,29 @@ class _Rpc:
             if body is None:
                 return  # the client has gone away
             caller = (scope.get("client") or ("127.0.0.1", 0))[0]
-            reply = _xml(await self._answer(body, caller))
-            if len(reply.body) > COMPRESS_FROM and _wants_gzip(headers.get(b"accept-encoding", "")):
-                aside = len(reply.body) > LONG
-                reply = await run_in_threadpool(_compressed, reply) if aside else _compressed(reply)
+            reply = await self._reply(body, caller, compress=_wants_gzip(headers.get(b"accept-encoding", "")))
         await _send(send, reply)
 
-    async def _answer(self, request: bytes, caller: str) -> str:
-        """What answer gives; other requests are answered meanwhile if it may take long."""
+    async def _reply(self, request: bytes, caller: str, *, compress: bool) -> _Reply:
+        moment, question = self._remembered.moment(), (request, compress)
+        reply = self._remembered.find(question)
+        if reply is None:
+            text, lasting = await self._answer(request, caller)
+            reply = _xml(text)
+            if compress and len(reply.body) > COMPRESS_FROM:
+                aside = len(reply.body) > LONG
+                reply = await run_in_threadpool(_compressed, reply) if aside else _compressed(reply)
+            if lasting:
+                self._remembered.keep(moment, question, reply, len(request) + len(reply.body))
+        return reply
+
+    async def _answer(self, request: bytes, caller: str) -> tuple[str, bool]:
+        """What answer gives, and whether it is worth remembering; others are answered meanwhile if it may take long."""
         aside = len(request) > LONG
         try:
             method, arguments = await run_in_threadpool(_parse, request) if aside else _parse(request)
         except Exception as error:  # noqa: BLE001 - the parser's classes have no common base
-            return _fault(error)
+            return _fault(error), False
         known = METHODS.get(method)
         if known is not None and known.long:
             result = await self._aside.answer(lambda node: call(node, method, arguments, caller))
@@ -79,7 +91,8 @@ class _Rpc:
             result = await run_in_threadpool(call, self._aside.node, method, arguments, caller)
         else:
             result = call(self._node, method, arguments, caller)
-        return _response(result)
+        # what crashed may go better the next time
+        return _response(result), known is not None and known.lasting and "traceback" not in result
 
 
 def answer(node: NodeView, request: bytes, caller: str = "127.0.0.1") -> str:

@@ -49,11 +49,14 @@ def _view(
 ) -> NodeView:
     read = ReadState.beside(state)
     if offchain is None:
-        return NodeView(read, zonefiles.get, reading=read, writing=state.lock, **parts)
+        return NodeView(read, zonefiles.get, reading=read, writing=state.lock, version=read.newest, **parts)
     every = AllZonefiles(read.connection, zonefiles)
     subdomains = SubdomainQueries(read.connection, every, read.params.network)
     atlas = _Atlas(read, offchain, peers or offchain.peers)
-    return NodeView(read, every.get, atlas, subdomains, reading=read, writing=state.lock, **parts)
+    return NodeView(
+        read, every.get, atlas, subdomains, reading=read, writing=state.lock,
+        version=lambda: (read.newest(), offchain.kept), **parts,
+    )  # fmt: skip
 
 
 class _Atlas:

@@ -45,7 +45,7 @@ class ReadState(State):
         self._busy.acquire()
         try:
             self.connection.execute("BEGIN")
-            (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+            version = self._stored_version()
             if version != self.version:
                 self._follow(version)
         except BaseException:
@@ -59,6 +59,15 @@ class ReadState(State):
                 self.connection.execute("COMMIT")
         finally:
             self._busy.release()
+
+    def newest(self) -> int:
+        """A number that is another one once more has been committed; to be asked outside of `with`."""
+        with self._busy:
+            return self._stored_version()
+
+    def _stored_version(self) -> int:
+        (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
 
     def _follow(self, version: int) -> None:
         """Forget what belongs to an earlier version of the file."""

@@ -54,6 +54,7 @@ class Offchain:
         self._table = SubdomainTable(state.connection)
         self._followed = self.announced.last_block() or 0
         self._tip: str | None = None
+        self.kept = 0  # zone files that put has kept; those here may be more
         self._catch_up(just_opened=True)
 
     # Blocks
@@ -142,6 +143,7 @@ class Offchain:
         if height is None:
             return False
         self.zonefiles.put(data)
+        self.kept += 1
         with self._state.group():
             self.announced.mark_present(hash_)
             self._table.enqueue(hash_, height)
