@@ -14,11 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from bns.api.answering import Answering, Made
 from bns.api.arguments import Failure
-from bns.api.aside import Aside
 from bns.api.limits import Limited
 from bns.api.openapi import document
-from bns.api.remembered import Remembered
 from bns.api.replies import EVERYONE, bare_reply, error_reply, json_reply
 from bns.api.rest_names import MAX_PUSH
 from bns.api.routes import ENDPOINTS
@@ -50,8 +49,8 @@ def rest_app(node: NodeView, *, at_once: int = 1000) -> ASGIApp:
 
     Handlers suspend only to read a body, to fetch a profile, to ask the Bitcoin node, and for what is long.
     """
-    answering = _Answering(node)
-    routes = [_Route(each.method, compile_path(each.path)[0], answering.handler(each)) for each in ENDPOINTS]
+    answering = Answering[_Made](node)
+    routes = [_Route(each.method, compile_path(each.path)[0], _handler(answering, each)) for each in ENDPOINTS]
     routes.append(_Route("GET", re.compile(re.escape(OPENAPI_PATH)), _openapi))
     return Limited(_Front(_Routed(routes)), at_once, _turn_away)
 
@@ -87,6 +86,8 @@ def _normal_path(scope: Scope) -> str:
 
 _Parameters = Mapping[str, str]
 _Handler = Callable[[Request, _Parameters], Awaitable[Response]]
+_Made = Response | Callable[[], Response]
+"""What an endpoint gives: a reply, or a function that waits for one."""
 
 
 class _Route(NamedTuple):
@@ -122,53 +123,44 @@ class _Routed:
         return None
 
 
-class _Answering:
-    """Makes the answers of endpoints, or remembers them."""
+def _handler(answering: Answering[_Made], endpoint: Endpoint) -> _Handler:
+    async def get(request: Request, parameters: _Parameters) -> Response:
+        question = request.scope["path"], request.scope["query_string"]
+        made = answering.known(question)
+        if made is None:
+            query = request.scope["bns.query"]
+            made = await make(question, lambda node: endpoint.function(node, query, **parameters))
+        return await finished(made)
 
-    def __init__(self, node: NodeView) -> None:
-        self._node = node
-        self._aside = Aside(node)
-        self._remembered = Remembered[Response](node)
+    async def post(request: Request, _: _Parameters) -> Response:
+        body = await _body(request)
+        if body is None:
+            return error_reply(400, "Invalid request")
+        content_type = request.headers.get("content-type", "")
+        return await finished(await make((), lambda node: endpoint.function(node, content_type, body)))
 
-    def handler(self, endpoint: Endpoint) -> _Handler:
-        """What answers the requests that the endpoint's route takes."""
+    async def make(question: tuple[Any, ...], function: Callable[[NodeView], _Made]) -> _Made:
+        def read(node: NodeView) -> Made[_Made]:
+            try:
+                with node.reading:
+                    made = function(node)
+            except Failure as failure:
+                made = error_reply(failure.status, failure.text)
+            if endpoint.live or not isinstance(made, Response):
+                return Made(made)
+            return Made(made, len(made.body) + sum(map(len, question)))
 
-        async def get(request: Request, parameters: _Parameters) -> Response:
-            def make(node: NodeView) -> Any:  # noqa: ANN401 - see _answer
-                return endpoint.function(node, request.scope["bns.query"], **parameters)
+        return await answering.make(question, read, long=endpoint.long)
 
-            question = request.scope["path"], request.scope["query_string"]
-            moment = self._remembered.moment()
-            response = self._remembered.find(question)
-            if response is None:
-                response, lasting = await self._answer(endpoint, make)
-                if lasting:
-                    self._remembered.keep(moment, question, response, len(response.body) + sum(map(len, question)))
-            return response
-
-        async def post(request: Request, _: _Parameters) -> Response:
-            body = await _body(request)
-            if body is None:
-                return error_reply(400, "Invalid request")
-            content_type = request.headers.get("content-type", "")
-            return (await self._answer(endpoint, lambda node: endpoint.function(node, content_type, body)))[0]
-
-        return post if endpoint.method == "POST" else get
-
-    async def _answer(self, endpoint: Endpoint, answer: Callable[[NodeView], Any]) -> tuple[Response, bool]:
-        """The response, and whether it tells of nothing but what the node has."""
-
-        def read(node: NodeView) -> Any:  # noqa: ANN401 - a Response, or a function that waits for one
-            with node.reading:
-                return answer(node)
-
+    async def finished(made: _Made) -> Response:
+        if isinstance(made, Response):
+            return made
         try:
-            made = await self._aside.answer(read) if endpoint.long else read(self._node)
-            if isinstance(made, Response):
-                return made, not endpoint.live
-            return await run_in_threadpool(made), False
+            return await run_in_threadpool(made)
         except Failure as failure:
-            return error_reply(failure.status, failure.text), False
+            return error_reply(failure.status, failure.text)
+
+    return post if endpoint.method == "POST" else get
 
 
 async def _body(request: Request) -> bytes | None:

@@ -79,7 +79,7 @@ ENDPOINTS = (
         query="raw", s204=(),
     ),
     _get("/v1/zonefiles/{hash_:hex40}", rest_names.any_zonefile, OCTETS),
-    Endpoint("/v1/zonefile", rest_names.push_zonefile, {200: (rest_schemas.Pushed,)}, method="POST"),
+    Endpoint("/v1/zonefile", rest_names.push_zonefile, {200: (rest_schemas.Pushed,)}, method="POST", live=True),
     _get("/v1/subdomains", rest_names.subdomains, _LIST, query="page", long=True),
     _get("/v1/subdomains/{txid:hex64}", rest_names.subdomain_operations, list[schemas.SubdomainOp]),
     _get("/v1/addresses/{chain:segment256}/{address:segment40}", rest_names.addresses, rest_schemas.Names, long=True),

@@ -9,10 +9,9 @@ from xmlrpc.client import Fault, Unmarshaller, dumps
 from defusedxml.xmlrpc import DefusedExpatParser
 from starlette.concurrency import run_in_threadpool
 
-from bns.api.aside import Aside
+from bns.api.answering import Answering, Made
 from bns.api.limits import Limited
 from bns.api.methods import METHODS, call
-from bns.api.remembered import Remembered
 from bns.api.text import json_text
 
 if TYPE_CHECKING:
@@ -49,9 +48,7 @@ def rpc_app(node: NodeView, *, at_once: int = 1000) -> ASGIApp:
 
 class _Rpc:
     def __init__(self, node: NodeView) -> None:
-        self._node = node
-        self._aside = Aside(node)
-        self._remembered = Remembered[_Reply](node)
+        self._answering = Answering[_Reply](node)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -61,38 +58,35 @@ class _Rpc:
             if body is None:
                 return  # the client has gone away
             caller = (scope.get("client") or ("127.0.0.1", 0))[0]
-            reply = await self._reply(body, caller, compress=_wants_gzip(headers.get(b"accept-encoding", "")))
+            compress = _wants_gzip(headers.get(b"accept-encoding", ""))
+            reply = self._answering.known((body, compress))
+            if reply is None:
+                reply = await self._reply(body, caller, compress=compress)
         await _send(send, reply)
 
     async def _reply(self, request: bytes, caller: str, *, compress: bool) -> _Reply:
-        moment, question = self._remembered.moment(), (request, compress)
-        reply = self._remembered.find(question)
-        if reply is None:
-            text, lasting = await self._answer(request, caller)
-            reply = _xml(text)
-            if compress and len(reply.body) > COMPRESS_FROM:
-                aside = len(reply.body) > LONG
-                reply = await run_in_threadpool(_compressed, reply) if aside else _compressed(reply)
-            if lasting:
-                self._remembered.keep(moment, question, reply, len(request) + len(reply.body))
-        return reply
-
-    async def _answer(self, request: bytes, caller: str) -> tuple[str, bool]:
-        """What answer gives, and whether it is worth remembering; others are answered meanwhile if it may take long."""
+        """What answer gives; other requests are answered meanwhile if it may take long."""
         aside = len(request) > LONG
         try:
             method, arguments = await run_in_threadpool(_parse, request) if aside else _parse(request)
         except Exception as error:  # noqa: BLE001 - the parser's classes have no common base
-            return _fault(error), False
+            return _xml(_fault(error))
         known = METHODS.get(method)
-        if known is not None and known.long:
-            result = await self._aside.answer(lambda node: call(node, method, arguments, caller))
-        elif aside or (known is not None and known.writes):
-            result = await run_in_threadpool(call, self._aside.node, method, arguments, caller)
+
+        def make(node: NodeView) -> Made[_Reply]:
+            result = call(node, method, arguments, caller)
+            reply = _xml(_response(result))
+            if compress and COMPRESS_FROM < len(reply.body) <= LONG:
+                reply = _compressed(reply)
+            # what crashed may go better the next time
+            lasting = known is not None and known.lasting and "traceback" not in result
+            return Made(reply, len(request) + len(reply.body) if lasting else None)
+
+        if aside or (known is not None and known.writes):
+            reply = (await run_in_threadpool(make, self._answering.aside)).answer
         else:
-            result = call(self._node, method, arguments, caller)
-        # what crashed may go better the next time
-        return _response(result), known is not None and known.lasting and "traceback" not in result
+            reply = await self._answering.make((request, compress), make, long=known is not None and known.long)
+        return await run_in_threadpool(_compressed, reply) if compress and len(reply.body) > LONG else reply
 
 
 def answer(node: NodeView, request: bytes, caller: str = "127.0.0.1") -> str:

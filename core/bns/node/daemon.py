@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -193,9 +194,11 @@ def _quick_switches() -> Iterator[None]:
     """Let the threads of this process wait for each other no longer than they must."""
     former = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()  # all threads wait while garbage is looked for: 50 ms if the program itself is gone through
     try:
         yield
     finally:
+        gc.unfreeze()
         sys.setswitchinterval(former)
 
 

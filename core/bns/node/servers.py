@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvicorn
 import uvloop
+from anyio import to_thread
 
 from bns.errors import BnsError
 from bns.node.connections import Connection, Limits, Room
@@ -93,6 +94,7 @@ class Servers:
             self._ready.set()
 
     async def _serve(self) -> None:
+        await to_thread.run_sync(int)  # what it needs is loaded at the first use, and no client should wait for that
         tasks = [asyncio.create_task(server.serve([listener])) for server, listener in self._servers]
         started = [asyncio.create_task(server.ready.wait()) for server, _ in self._servers]
         waiting: set[asyncio.Future[Any]] = {asyncio.gather(*started), *tasks}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import dataclasses
 import gzip
@@ -12,9 +13,9 @@ from xmlrpc.client import dumps, loads
 
 import pytest
 
-from bns.api import remembered
+from bns.api import answering
+from bns.api.answering import Answering, Made
 from bns.api.methods import METHODS
-from bns.api.remembered import Remembered
 from bns.api.rest import rest_app
 from bns.api.routes import ENDPOINTS
 from bns.api.rpc import rpc_app
@@ -25,7 +26,7 @@ from tests.running import Running
 from tests.subdomain_chain import DOMAIN, NAME, carry, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from pathlib import Path
 
 
@@ -126,7 +127,7 @@ def test_what_is_live_is_made_each_time(counting: Counting) -> None:
     assert live == [
         "ping", "getinfo", "put_zonefiles", "get_atlas_peers", "atlas_peer_exchange", "get_all_neighbor_info"
     ]  # fmt: skip
-    assert [endpoint.path for endpoint in ENDPOINTS if endpoint.live] == ["/v1/info"]
+    assert [endpoint.path for endpoint in ENDPOINTS if endpoint.live] == ["/v1/info", "/v1/zonefile"]
     for height in (120, 130):
         counting.progress.end(height)
         assert counting.call("getinfo")["last_block_seen"] == counting.get("/v1/info")["last_block_seen"] == height
@@ -153,39 +154,62 @@ def test_those_who_take_it_compressed_get_it_so(counting: Counting) -> None:
 
 
 class Node:
-    """Stands for a node at a moment."""
+    """Stands for a node at a moment, which makes long answers aside."""
 
     moment: Any = 1
 
+    def __init__(self) -> None:
+        self.aside = self
+        self.answering = Answering[str](self)  # type: ignore[arg-type]
+        self.made = 0
 
-def memory() -> tuple[Node, Remembered[str]]:
-    node: Any = Node()
-    return node, Remembered[str](node)
+    def ask(self, question: Hashable, answer: str = "answer", size: int | None = 1, *, long: bool = False) -> str:
+        return asyncio.run(self.asking(question, lambda: answer, size, long=long))
+
+    async def asking(
+        self, question: Hashable, answer: Callable[[], str], size: int | None = 1, *, long: bool = False
+    ) -> str:
+        def make(_: object) -> Made[str]:
+            self.made += 1
+            return Made(answer(), size)
+
+        known = self.answering.known(question)
+        return known if known is not None else await self.answering.make(question, make, long=long)
 
 
 def test_an_answer_that_was_overtaken_is_not_kept() -> None:
-    node, answers = memory()
-    asked = answers.moment()
-    node.moment = 2
-    answers.moment()
-    answers.keep(asked, "question", "of moment 1", 1)
-    assert answers.find("question") is None
+    node = Node()
+
+    def overtaken() -> str:
+        node.moment = 2
+        assert node.answering.known("another question") is None
+        return "of moment 1"
+
+    assert asyncio.run(node.asking("question", overtaken, long=True)) == "of moment 1"
+    assert node.ask("question", "of moment 2") == "of moment 2"
+
+
+def test_those_who_ask_the_same_at_once_wait_for_one_answer() -> None:
+    node = Node()
+
+    async def ask() -> list[str]:
+        return await asyncio.gather(*(node.asking("question", lambda: "answer", long=True) for _ in range(9)))
+
+    assert asyncio.run(ask()) == ["answer"] * 9
+    assert node.made == 1
 
 
 def test_a_node_without_moments_remembers_nothing() -> None:
-    node, answers = memory()
+    node = Node()
     node.moment = None
-    answers.keep(answers.moment(), "question", "answer", 1)
-    assert answers.find("question") is None
+    assert [node.ask("question", answer) for answer in ("one", "two")] == ["one", "two"]
 
 
 def test_the_memory_is_bounded() -> None:
-    _, answers = memory()
-    moment, size = answers.moment(), remembered.MOST_OF_ONE
-    answers.keep(moment, "huge", "answer", size + 1)
-    assert answers.find("huge") is None
-    most = remembered.MOST_BYTES // size
+    node, size = Node(), answering.MOST_OF_ONE
+    assert [node.ask("huge", answer, size + 1) for answer in ("one", "two")] == ["one", "two"]
+    most = answering.MOST_BYTES // size
     for number in range(2 * most):
-        answers.keep(moment, number, "answer", size)
-    assert sum(answers.find(number) is not None for number in range(2 * most)) <= most
-    assert answers.find(2 * most - 1) == "answer"
+        node.ask(number, size=size)
+    assert sum(node.answering.known(number) is not None for number in range(2 * most)) <= most
+    assert node.answering.known(2 * most - 1) == "answer"
