@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 WAIT_SECONDS = 30.0
-USUAL, SLOWEST = 0.5, 15.0
+USUAL, SLOWEST = 2.0, 15.0
 """Seconds that a good client may wait meanwhile, on a machine that has other things to do."""
 
 SHORT = 0.3
