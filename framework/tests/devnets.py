@@ -9,16 +9,21 @@ from bnslab import transactions as drafts
 from bnslab.transactions import PriceFunction, pay
 
 if TYPE_CHECKING:
+    from bns.bitcoin.transaction import Transaction
     from bnslab.devnet import Devnet
     from bnslab.transactions import Draft
 
 
+def sign(devnet: Devnet, draft: Draft, by: str) -> Transaction:
+    """A signed operation, whose coins are spent from here on."""
+    transaction = draft.sign(devnet.wallets[by])
+    devnet.wallets.ledger.apply(transaction, devnet.height + 1)
+    return transaction
+
+
 def send(devnet: Devnet, draft: Draft, by: str) -> str:
     """Sign and broadcast an operation; its txid."""
-    transaction = draft.sign(devnet.wallets[by])
-    txid = devnet.bitcoind.rpc.call("sendrawtransaction", transaction.raw.hex())
-    devnet.wallets.ledger.apply(transaction, devnet.height + 1)
-    return str(txid)
+    return devnet.send(sign(devnet, draft, by).raw.hex())
 
 
 def launch(devnet: Devnet, namespace_id: str, by: str) -> None:
@@ -36,11 +41,16 @@ def launch(devnet: Devnet, namespace_id: str, by: str) -> None:
         devnet.mine()
 
 
-def register(devnet: Devnet, name: str, by: str, fee: int) -> None:
-    """Preorder and register a name, a block each."""
+def registration(devnet: Devnet, name: str, by: str, fee: int, value_hash: str | None = None) -> tuple[Draft, Draft]:
+    """The preorder and the register of a name."""
     wallet = devnet.wallets[by]
     hash_ = devnet.receipts[devnet.height].consensus_hash
     preorder = drafts.preorder_name(name, wallet, wallet.address, hash_, pay(burn_address(devnet.params), fee))
-    for draft in (preorder, drafts.register_name(name, pay(wallet.address), None)):
+    return preorder, drafts.register_name(name, pay(wallet.address), value_hash)
+
+
+def register(devnet: Devnet, name: str, by: str, fee: int) -> None:
+    """Preorder and register a name, a block each."""
+    for draft in registration(devnet, name, by, fee):
         send(devnet, draft, by)
         devnet.mine()

@@ -11,7 +11,7 @@ import pytest
 from bns.errors import InvalidInput
 from bnslab.chain.factory import COIN
 from bnslab.devnet import Devnet, Miner, NotIndexed
-from bnslab.devnet.mining import MempoolWatch
+from bnslab.devnet.mining import Event, MempoolWatch
 from bnslab.errors import LabError
 from bnslab.http import HttpClient
 from bnslab.wallets import InsufficientFunds
@@ -102,10 +102,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.inbox: queue.Queue[bool] = queue.Queue()
+        self.inbox: queue.Queue[Event] = queue.Queue()
         self.inbox.get = self._get  # type: ignore[method-assign]
 
-    def _get(self, block: bool = True, timeout: float | None = None) -> bool:
+    def _get(self, block: bool = True, timeout: float | None = None) -> Event:
         assert timeout is not None, "waits with a time-out only"
         self.now += timeout
         raise queue.Empty

@@ -85,7 +85,9 @@ def test_a_devnet_is_there_until_a_signal_and_nothing_of_it_afterwards(
     up: Callable[..., Up], number: signal.Signals, status: int
 ) -> None:
     one = up("--legacy-rpc")
-    urls = [one.url(what) for what in ("panel", "REST", "XML-RPC", "bitcoind", "bitcoind for old clients")]
+    urls = [
+        one.url(what) for what in ("panel", "REST", "XML-RPC", "bitcoind", "bitcoind for old clients", "broadcaster")
+    ]
     assert all(map(listens, urls))
     assert len(one.children) >= 2  # bitcoind, and the guard process
     assert one.end(number) == status
@@ -122,6 +124,6 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, make_cache: Callable[[Pat
 
 
 def test_ports_follow_the_first_and_old_clients_have_theirs() -> None:
-    assert Ports.chosen(None, for_clients=False) == Ports(None, None, None, None)
-    assert Ports.chosen(7000, for_clients=False) == Ports(7000, 7001, 7002, 7003)
-    assert Ports.chosen(None, for_clients=True) == Ports(None, 16268, 16264, 18332)
+    assert Ports.chosen(None, for_clients=False) == Ports()
+    assert Ports.chosen(7000, for_clients=False) == Ports(7000, 7001, 7002, 7003, 7004)
+    assert Ports.chosen(None, for_clients=True) == Ports(None, 16268, 16264, 18332, 16269)

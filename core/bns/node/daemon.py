@@ -25,6 +25,7 @@ from bns.node.reading import reading_view
 from bns.node.rpc import RpcClient
 from bns.node.servers import Servers, Service, listen
 from bns.node.signals import stop_requests
+from bns.node.unspents import WalletUnspents
 from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import ZonefileStore
 
@@ -117,6 +118,7 @@ class Node:
             rpc_url=f"http://localhost:{config.node.rpc_port}",
             peers=None if network is None else network.peers,
             profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
+            unspents=self._unspents(opened),
         )  # fmt: skip
         opened.callback(seen.close)
         services = [Service(rpc_app(seen, at_once=config.requests_at_once), rpc_socket)]
@@ -133,6 +135,13 @@ class Node:
         thread.start()
         opened.callback(thread.join, LEAVING_SECONDS)
         opened.callback(follower.stop)
+
+    def _unspents(self, opened: ExitStack) -> WalletUnspents | None:
+        if not self.config.test_mode:
+            return None
+        client = _client(self.config)
+        opened.callback(client.close)
+        return WalletUnspents(client)
 
     def _follower(self, state: SharedState, offchain: Offchain | None, progress: Passes, opened: ExitStack) -> Follower:
         config = self.config

@@ -13,6 +13,7 @@ import click
 from bnslab.commands._chain import bitcoind_option, cache_option, default_cache, report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from bnslab.bitcoind import Bitcoind
@@ -29,18 +30,19 @@ class Ports(NamedTuple):
     rest: int | None = None
     rpc: int | None = None
     legacy: int | None = None
+    broadcaster: int | None = None
 
     @classmethod
     def chosen(cls, first: int | None, *, for_clients: bool) -> Ports:
-        """Four in a row from the first on; those that old clients have built in come before."""
-        ports = cls() if first is None else cls(*range(first, first + 4))
-        return ports._replace(rest=16268, rpc=16264, legacy=18332) if for_clients else ports
+        """Five in a row from the first on; those that old clients have built in come before."""
+        ports = cls() if first is None else cls(*range(first, first + len(cls._fields)))
+        return ports._replace(rest=16268, rpc=16264, legacy=18332, broadcaster=16269) if for_clients else ports
 
 
 @click.command()
 @click.option("--blocktime", type=click.FloatRange(0.05, 86400), metavar="S", help="A block every S seconds.")
-@click.option("--port", type=click.IntRange(1, 65532), metavar="P", help="Port of the panel; the others follow it.")
-@click.option("--legacy-rpc", is_flag=True, help="Also answer what old clients ask of a bitcoind (blockstack.js).")
+@click.option("--port", type=click.IntRange(1, 65531), metavar="P", help="Port of the panel; the others follow it.")
+@click.option("--legacy-rpc", is_flag=True, help="Also be the bitcoind, Insight, broadcaster of old clients.")
 @click.option("--client-ports", is_flag=True, help="--legacy-rpc, with the ports and password that they have built in.")
 @cache_option
 @bitcoind_option
@@ -73,7 +75,10 @@ def command(
             run = stack.enter_context(RunDirectory.create(place))
             devnet = Devnet(binary, run.path, PortPool(), rest_port=ports.rest, rpc_port=ports.rpc, failed=events.put)
             stack.enter_context(devnet)
-            _serve(stack, devnet, ports, legacy=legacy_rpc or client_ports, built_in=client_ports)
+            for_clients: dict[str, str] = {}
+            if legacy_rpc or client_ports:
+                for_clients = _serve_clients(stack, devnet, ports, events.put, built_in=client_ports)
+            _serve(stack, devnet, ports, for_clients)
             devnet.start_miner(blocktime)
             click.echo("ready: Ctrl-C ends it")
             event = events.get()
@@ -97,9 +102,32 @@ def _bitcoind(explicit: Path | None, cache: Path) -> Bitcoind:
     return install(cache, report)
 
 
-def _serve(stack: ExitStack, devnet: Devnet, ports: Ports, *, legacy: bool, built_in: bool) -> None:
-    """Start the servers that are no part of the devnet itself, and print where everything is."""
+def _serve_clients(
+    stack: ExitStack, devnet: Devnet, ports: Ports, failed: Callable[[BaseException], None], *, built_in: bool
+) -> dict[str, str]:
+    """Start what old clients ask beside the node; where it is."""
+    from bnslab.devnet.broadcaster import Broadcaster
+    from bnslab.devnet.broadcasting import broadcaster_app
     from bnslab.devnet.legacy import PASSWORD, USER, legacy_app
+    from bnslab.http import LoopbackServer
+
+    password = PASSWORD if built_in else secrets.token_hex(16)
+    shim = legacy_app(devnet, user=USER, password=password)
+    bitcoind = stack.enter_context(LoopbackServer(shim, ports.legacy or 0, "bitcoind for old clients"))
+    broadcaster = Broadcaster(
+        devnet, tell=lambda refused: report(f"broadcaster: {refused.what}: {refused.reason}"), failed=failed
+    )
+    interface = broadcaster_app(stack.enter_context(broadcaster))
+    broadcasting = stack.enter_context(LoopbackServer(interface, ports.broadcaster or 0, "broadcaster"))
+    return {
+        "bitcoind for old clients": f"{bitcoind.url}/ (user {USER}, password {password})",
+        "Insight": f"{bitcoind.url}/insight-api",
+        "broadcaster": broadcasting.url,
+    }
+
+
+def _serve(stack: ExitStack, devnet: Devnet, ports: Ports, for_clients: Mapping[str, str]) -> None:
+    """Start the panel, and print where everything is."""
     from bnslab.devnet.panel import panel_app
     from bnslab.http import LoopbackServer
 
@@ -109,13 +137,9 @@ def _serve(stack: ExitStack, devnet: Devnet, ports: Ports, *, legacy: bool, buil
         "REST": f"{devnet.rest_url}/v1/info",
         "XML-RPC": f"{devnet.rpc_url}/RPC2",
         "bitcoind": f"http://127.0.0.1:{node.rpc_port}/ (user {user}, password {password})",
+        **for_clients,
     }
-    if legacy:
-        user, password = (USER, PASSWORD) if built_in else (USER, secrets.token_hex(16))
-        app = legacy_app(devnet, user=user, password=password)
-        server = stack.enter_context(LoopbackServer(app, ports.legacy or 0, "bitcoind for old clients"))
-        rows["bitcoind for old clients"] = f"{server.url}/ (user {user}, password {password})"
-    links = {what: row.partition(" ")[0] for what, row in rows.items() if what == "REST"}
+    links = {"REST": rows["REST"]}
     panel = stack.enter_context(LoopbackServer(panel_app(devnet, links), ports.panel or 0, "panel (--port)"))
     for what, where in {"panel": f"{panel.url}/", **rows}.items():
         click.echo(f"{what:<25} {where}")

@@ -14,12 +14,14 @@ import orjson
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from bns.errors import InvalidInput
 from bns.node.rpc import encode_decimal
 from bnslab.bitcoind.errors import RpcError
 from bnslab.chain.factory import COIN
+from bnslab.devnet.insight import insight_app
+from bnslab.devnet.web import body_of
 from bnslab.errors import LabError
 
 if TYPE_CHECKING:
@@ -44,13 +46,15 @@ _PARSE_ERROR = -32700
 _INVALID_REQUEST = -32600
 _MISC_ERROR = -1
 _NO_ESTIMATE = -1
-_LARGEST_REQUEST = 4_000_000
 
 Params = list[Any]
 
 
 def legacy_app(devnet: Devnet, *, user: str, password: str) -> Starlette:
-    """The interface as an ASGI application: POST with HTTP Basic credentials, any content type."""
+    """The interface as an ASGI application: POST with HTTP Basic credentials, any content type.
+
+    Below /insight-api it is an Insight service, which has no credentials.
+    """
     expected = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
     interface = Legacy(devnet)
 
@@ -58,12 +62,11 @@ def legacy_app(devnet: Devnet, *, user: str, password: str) -> Starlette:
         given = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(given, expected):
             return Response(status_code=401, headers={"WWW-Authenticate": 'Basic realm="jsonrpc"'})
-        if int(request.headers.get("content-length", _LARGEST_REQUEST + 1)) > _LARGEST_REQUEST:
-            return Response(status_code=413)
-        status, body = await run_in_threadpool(interface.answer, await request.body())
+        status, body = await run_in_threadpool(interface.answer, await body_of(request))
         return Response(body, status, media_type="application/json")
 
-    return Starlette(routes=[Route("/{anything:path}", endpoint, methods=["POST"])])
+    insight = Mount("/insight-api", insight_app(devnet))
+    return Starlette(routes=[insight, Route("/{anything:path}", endpoint, methods=["POST"])])
 
 
 class Legacy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import zmq
@@ -20,15 +21,20 @@ _CONNECTS_WITHIN = 30_000
 _HASH_SIZE = 32
 _ADDED = b"A"
 
-_TRANSACTION = True
-_END = False
+
+class Event(Enum):
+    """What a miner is told."""
+
+    TRANSACTION = auto()
+    BLOCK_WANTED = auto()
+    END = auto()
 
 
 class Miner:
     """Calls mine from a thread of its own, until close.
 
     With `every`, once in so many seconds by clock; without, whenever `arrived` was called and there is something
-    pending. failed is told what mine raised, and then no more blocks are made.
+    pending, or `wanted` was. failed is told what mine raised, and then no more blocks are made.
     """
 
     def __init__(
@@ -39,14 +45,14 @@ class Miner:
         every: float | None,
         failed: Callable[[BaseException], None],
         clock: Callable[[], float] = time.monotonic,
-        inbox: queue.Queue[bool] | None = None,
+        inbox: queue.Queue[Event] | None = None,
     ) -> None:
         self._mine = mine
         self._pending = pending
         self._every = every
         self._failed = failed
         self._clock = clock
-        self._inbox: queue.Queue[bool] = inbox or queue.Queue()
+        self._inbox: queue.Queue[Event] = inbox or queue.Queue()
         self._due = clock()
         self._thread = threading.Thread(target=self.run, name="miner", daemon=True)
 
@@ -57,11 +63,15 @@ class Miner:
 
     def arrived(self) -> None:
         """Say that there is a new transaction."""
-        self._inbox.put(_TRANSACTION)
+        self._inbox.put(Event.TRANSACTION)
+
+    def wanted(self) -> None:
+        """Say that somebody waits for a block, whatever is in it."""
+        self._inbox.put(Event.BLOCK_WANTED)
 
     def close(self) -> None:
         """Finish the block in progress and make no more."""
-        self._inbox.put(_END)
+        self._inbox.put(Event.END)
         self._thread.join()
 
     def run(self) -> None:
@@ -75,14 +85,14 @@ class Miner:
     def _wait_for_next(self) -> bool:
         """Wait until a block is due; False at the end."""
         if self._every is None:
-            while self._inbox.get():
-                if self._pending():
+            while (event := self._inbox.get()) is not Event.END:
+                if event is Event.BLOCK_WANTED or self._pending():
                     return True
             return False
         self._due += self._every
         while True:
             try:
-                if not self._inbox.get(timeout=max(0.0, self._due - self._clock())):
+                if self._inbox.get(timeout=max(0.0, self._due - self._clock())) is Event.END:
                     return False
             except queue.Empty:
                 return True

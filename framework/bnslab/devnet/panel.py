@@ -17,6 +17,7 @@ from starlette.routing import Route
 from bns.errors import BnsError, InvalidInput
 from bns.operations.base import opcode_name
 from bnslab.chain.factory import COIN
+from bnslab.devnet.web import body_of
 from bnslab.errors import LabError
 from bnslab.http import HttpClient
 
@@ -132,9 +133,8 @@ class Panel:
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return PlainTextResponse(f"a form of {origin} is not ours\n", 403)
-        if int(request.headers.get("content-length", _LARGEST_FORM + 1)) > _LARGEST_FORM:
-            return PlainTextResponse("the form is too long\n", 413)
-        form = {key: values[-1] for key, values in parse_qs((await request.body()).decode("latin-1")).items()}
+        body = await body_of(request, _LARGEST_FORM)
+        form = {key: values[-1] for key, values in parse_qs(body.decode("latin-1")).items()}
         try:
             await run_in_threadpool(act, form)
         except (BnsError, LabError) as error:

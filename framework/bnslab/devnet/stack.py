@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bns.bitcoin.address import script_of_address
 from bns.bitcoin.network import TESTNET
@@ -75,7 +75,8 @@ class Devnet:
         self._faucet = Faucet(base_chain(), self._ledger)
         self._announcements = ports.take()
         self._purse = threading.Lock()
-        self._paid: Callable[[], None] = lambda: None
+        self._miner: Miner | None = None
+        self._listeners: tuple[Callable[[], None], ...] = ()
         self._indexed = threading.Condition()
         self._height = 0
         self._failure: BaseException | None = None
@@ -117,11 +118,11 @@ class Devnet:
         miner = Miner(self.mine, lambda: self.pending() > 0, every=every, failed=self._fail)
         miner.start()
         self._closing.callback(miner.close)
+        self._miner = miner
         if every is None:
             watch = MempoolWatch(self._announcements, miner.arrived)
             self._closing.callback(watch.close)
             miner.arrived()  # for what came before
-            self._paid = miner.arrived  # bitcoind may not have heard yet that somebody listens
 
     def mine(self, count: int = 1) -> int:
         """Make blocks of what is in the mempool, wait until the node has indexed them, and return the height."""
@@ -147,10 +148,25 @@ class Devnet:
         with self._purse:
             height = int(self.bitcoind.rpc.call("getblockcount")) + 1
             payment = self._faucet.pay([output], height)
-            txid = str(self.bitcoind.rpc.call("sendrawtransaction", payment.raw.hex()))
+            txid = self.send(payment.raw.hex())
             self._ledger.apply(payment, height)
-        self._paid()
         return txid
+
+    def send(self, raw: str) -> str:
+        """Broadcast a signed transaction in hex; the txid. RpcError if bitcoind refuses it."""
+        txid = str(self.bitcoind.rpc.call("sendrawtransaction", raw))
+        if self._miner is not None:
+            self._miner.arrived()  # bitcoind may not have heard yet that somebody listens
+        return txid
+
+    def want_block(self) -> None:
+        """Have the miner make a block although nothing is pending; one with a block time keeps to it."""
+        if self._miner is not None:
+            self._miner.wanted()
+
+    def listen(self, indexed: Callable[[], None]) -> None:
+        """Have indexed called after each block from here on, in the thread of the node, which waits for it."""
+        self._listeners += (indexed,)
 
     def watch(self, *addresses: str) -> None:
         """Let bitcoind's wallet follow addresses; what they have received so far counts too."""
@@ -164,10 +180,14 @@ class Devnet:
             if not outcome["success"]:
                 raise LabError(f"bitcoind cannot watch an address: {outcome['error']['message']}")
 
+    def unspent(self, address: str) -> list[dict[str, Any]]:
+        """The outputs on a watched address, unconfirmed ones too, as bitcoind lists them."""
+        outputs: list[dict[str, Any]] = self.bitcoind.rpc.call("listunspent", 0, 9999999, [address])
+        return outputs
+
     def balance(self, address: str) -> int:
         """The satoshis on a watched address, unconfirmed ones too."""
-        coins = self.bitcoind.rpc.call("listunspent", 0, 9999999, [address])
-        return sum(int(coin["amount"] * COIN) for coin in coins)
+        return sum(int(output["amount"] * COIN) for output in self.unspent(address))
 
     def pending(self) -> int:
         """How many transactions are in no block yet."""
@@ -229,6 +249,8 @@ class Devnet:
             self.receipts = remembered | {receipt.height: receipt}
             self._height = receipt.height
             self._indexed.notify_all()
+        for indexed in self._listeners:
+            indexed()
 
     def _ended(self) -> None:
         if self._node.failure is not None:
