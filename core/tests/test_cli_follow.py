@@ -251,6 +251,10 @@ class FakeClient(RpcClient):
         self.answers: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
         self.asked: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self.calls = 0
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def call(self, method: str, *params: object) -> Any:
         self.calls += 1
@@ -272,9 +276,11 @@ def test_a_watch_wakes_for_a_block_and_once_for_a_failure() -> None:
         watch.expect(height)
         assert client.asked.get(timeout=30) == ("waitforblockheight", height + 1, 1500)
         client.answers.put(answer)
+    assert not client.closed
     watch.close()
     watch._thread.join()
     assert woken == [1, 2, 6, 7]
+    assert client.closed
 
 
 def test_a_watch_goes_by_the_last_height_it_was_told() -> None:

@@ -11,7 +11,7 @@ import logging
 import queue
 import random
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,8 @@ class SharedState(State):
 class TipWatch:
     """Long polls at a bitcoind: calls wake when there is a block above the height it was told last.
 
-    Where the node has no `waitforblockheight`, it never calls, and new blocks are found at the next regular look.
+    The client is its own, and is closed with it. Where the node has no `waitforblockheight`, it never calls, and new
+    blocks are found at the next regular look.
     """
 
     def __init__(self, client: RpcClient, seconds: float, wake: Callable[[], None]) -> None:
@@ -79,6 +80,10 @@ class TipWatch:
         self._heights.put(None)
 
     def _run(self) -> None:
+        with closing(self._client):
+            self._watch()
+
+    def _watch(self) -> None:
         answered = True
         while (height := self._last_told()) is not None:
             try:
