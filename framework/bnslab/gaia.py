@@ -1,7 +1,7 @@
 """A small store of profiles like a Gaia hub: real HTTP on a port of 127.0.0.1, under a host name that stays the same.
 
 The port differs from run to run. Zone files name the host, so that they and their hashes do not; the node under test is
-told where it is.
+told where it is. Clients of others cannot be told: for them a store names its address and port.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ HOST = "gaia.localhost"
 
 
 class Gaia:
-    """Files by path, served until close."""
+    """Files by path, served until close. Its URLs name HOST; if it is not named, they say where it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, named: bool = True) -> None:
         self._files: dict[str, bytes] = {}
         self._server = LoopbackServer(Starlette(routes=[Route("/{path:path}", self._get)]))
+        self._base = f"http://{HOST}" if named else self._server.url
         self._server.start()
 
     @property
@@ -46,7 +47,7 @@ class Gaia:
         if path.startswith("/") or not path.isascii():
             raise InvalidInput("path in the profile store", path, "ASCII without a slash at its begin")
         self._files[path] = content
-        return f"http://{HOST}/{path}"
+        return f"{self._base}/{path}"
 
     def profile(self, owner: Wallet, claim: Mapping[str, Any], file: str = "profile.json") -> str:
         """Keep a profile that the first key of a wallet signs, in the file of a hub; its URL."""

@@ -9,12 +9,16 @@ import platformdirs
 import pytest
 
 from bnslab.bitcoind import Bitcoind, BitcoindNotFound, PortPool, RegtestNode, RunDirectory, find, install
+from bnslab.clients import ClientUnavailable, javascript
+from bnslab.nodes import reference as reference_node
 from tests.labs import Labs
 from tests.projects import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from bnslab.nodes.reference import Reference
 
 MOCKTIME = 1_500_000_000
 
@@ -47,6 +51,24 @@ def bitcoind_binary() -> Bitcoind:
         return find(None, cache)
     except BitcoindNotFound:
         return install(cache, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def installed() -> javascript.Installed:
+    """blockstack.js in the user's cache; installed if it is not there, and skipped if it cannot be had."""
+    try:
+        return javascript.install(platformdirs.user_cache_path("bnslab"), lambda _: None)
+    except ClientUnavailable as absent:
+        pytest.skip(str(absent))
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """The same for the reference."""
+    try:
+        return reference_node.install(platformdirs.user_cache_path("bnslab"), lambda _: None)
+    except reference_node.ReferenceUnavailable as absent:
+        pytest.skip(str(absent))
 
 
 @pytest.fixture(scope="session")

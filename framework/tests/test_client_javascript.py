@@ -3,115 +3,32 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 import pytest
 
 from bns.zonefiles.store import zonefile_hash
 from bnslab.clients import BlockstackJs, ClientError, ClientUnavailable, javascript
-from bnslab.devnet import Devnet
-from bnslab.devnet.legacy import legacy_app
-from bnslab.http import HttpClient, LoopbackServer
+from tests.stories import LIFETIME, Story, open_story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bns.operations.base import Accepted
     from bnslab.bitcoind import Bitcoind, PortPool
 
 ZONEFILE = '$ORIGIN {name}\n$TTL 3600\n_http._tcp URI 10 1 "http://127.0.0.1:1/profile.json"\n'
-LIFETIME = 1000
 KEEP_ZONEFILE = True
 DROP_ZONEFILE = False
-NAMESPACE = {
-    "namespaceID": "test",
-    "version": 1,
-    "lifetime": LIFETIME,
-    "coeff": 4,
-    "base": 4,
-    "buckets": [6, 5, 4, 3, 2, 1, *[0] * 10],
-    "nonalphaDiscount": 10,
-    "noVowelDiscount": 10,
-}
-
-
-class Story:
-    """A devnet that is only touched through blockstack.js."""
-
-    def __init__(self, devnet: Devnet, js: BlockstackJs, rest: HttpClient) -> None:
-        self.devnet = devnet
-        self.js = js
-        self.rest = rest
-
-    def address(self, name: str) -> str:
-        return self.devnet.wallets[name].address
-
-    def key(self, name: str) -> str:
-        return self.devnet.wallets[name].keys[0].secret.hex() + "01"
-
-    def network(self, function: str, *arguments: object) -> Any:
-        return self.js.call(f"config.network.{function}", *arguments)
-
-    def safe(self, function: str, *arguments: object) -> Any:
-        return self.js.call(f"safety.{function}", *arguments)
-
-    def send(self, opcode: str, function: str, *arguments: object) -> Accepted:
-        """Let the client make a transaction and broadcast it; what the node made of it in the next block."""
-        signed = self.js.call(f"transactions.{function}", *arguments)
-        txid = self.network("broadcastTransaction", signed)
-        height = self.devnet.mine()
-        receipt = self.devnet.receipts[height]
-        assert receipt.rejected == ()
-        (accepted,) = receipt.accepted
-        assert (accepted.opcode, accepted.operation.carrier.txid) == (opcode, txid)
-        assert self.network("getTransactionInfo", txid) == {"block_height": height}
-        assert self.network("getConsensusHash") == receipt.consensus_hash
-        return accepted
-
-    def name(self, name: str) -> dict[str, Any]:
-        """What the node says of a name; the client must say the same."""
-        answer = self.rest.get(f"/v1/names/{name}")
-        assert answer.status == 200
-        info: dict[str, Any] = answer.json()
-        assert self.network("getNameInfo", name) == info
-        return info
-
-    def launch(self) -> None:
-        """A namespace that alice pays for and dave reveals."""
-        self.send("NAMESPACE_PREORDER", "makeNamespacePreorder", "test", self.address("dave"), self.key("alice"))
-        reveal = {"namespace": NAMESPACE}
-        self.send("NAMESPACE_REVEAL", "makeNamespaceReveal", reveal, self.address("dave"), self.key("alice"))
-
-    def ready(self) -> None:
-        self.send("NAMESPACE_READY", "makeNamespaceReady", "test", self.key("dave"))
-
-    def register(self, name: str, owner: str) -> None:
-        """Alice pays for a name of somebody."""
-        self.send("NAME_PREORDER", "makePreorder", name, self.address(owner), self.key("alice"))
-        self.send("NAME_REGISTRATION", "makeRegister", name, self.address(owner), self.key("alice"))
-
-
-@pytest.fixture(scope="module")
-def installed() -> javascript.Installed:
-    try:
-        return javascript.install(platformdirs.user_cache_path("bnslab"), lambda _: None)
-    except ClientUnavailable as absent:
-        pytest.skip(str(absent))
 
 
 @pytest.fixture
 def story(
     bitcoind_binary: Bitcoind, tmp_path: Path, port_pool: PortPool, installed: javascript.Installed
 ) -> Iterator[Story]:
-    with ExitStack() as stack:
-        devnet = stack.enter_context(Devnet(bitcoind_binary, tmp_path, port_pool))
-        shim = stack.enter_context(LoopbackServer(legacy_app(devnet, user="me", password="secret")))
-        rest = stack.enter_context(HttpClient(devnet.rest_url))
-        settings = {"api": devnet.rest_url, "bitcoind": shim.url, "user": "me", "password": "secret"}
-        yield Story(devnet, stack.enter_context(BlockstackJs(installed, **settings)), rest)
+    with open_story(bitcoind_binary, tmp_path, port_pool, installed) as opened:
+        yield opened
 
 
 @pytest.mark.foreign

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
 import pytest
 
 from bns.api.records import view
@@ -23,7 +22,7 @@ from bnslab import fixtures
 from bnslab.clients import ClientError, ReferenceClient
 from bnslab.consume import replay
 from bnslab.http import LoopbackServer
-from bnslab.nodes.reference import Python2, Reference, ReferenceUnavailable, install
+from bnslab.nodes.reference import Python2, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,14 +61,6 @@ def chain() -> Iterator[Chain]:
     chain = Chain()
     yield chain
     chain.state.close()
-
-
-@pytest.fixture(scope="module")
-def reference() -> Reference:
-    try:
-        return install(platformdirs.user_cache_path("bnslab"), lambda _: None)
-    except ReferenceUnavailable as absent:
-        pytest.skip(str(absent))
 
 
 @pytest.fixture(scope="module")

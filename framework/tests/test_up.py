@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from bnslab.clients import BlockstackJs
 from bnslab.commands.up import Ports
 from bnslab.http import HttpClient
 from tests.processes import ends
+from tests.stories import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from bnslab.clients import javascript
 
 UP = (sys.executable, "-P", "-m", "bnslab", "up", "--cache")
 WITHIN = 60.0
@@ -42,10 +48,28 @@ class Up:
         self.children = psutil.Process(self.process.pid).children(recursive=True)
 
     def url(self, what: str) -> str:
+        (url,) = self.words(what, r"(http://127\.0\.0\.1:\d+)")
+        return url
+
+    def words(self, what: str, pattern: str) -> tuple[str, ...]:
+        """What the groups of a pattern find in the line of something."""
         line = next(line for line in self.lines if line.startswith(f"{what} "))
-        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        found = re.search(pattern, line)
         assert found, line
-        return found[0]
+        return found.groups()
+
+    def funding(self) -> str:
+        """The transaction that filled alice's wallet."""
+        (alice,) = self.words("alice", r"alice +(\w+)")
+        with HttpClient(self.url("Insight")) as insight:
+            txid: str = insight.get(f"/insight-api/addr/{alice}/utxo").json()[0]["txid"]
+        return txid
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Ask again and again, for there is nobody here whom a block would be told."""
+        deadline = time.monotonic() + WITHIN
+        while not holds():
+            assert time.monotonic() < deadline, "expected it to hold by now"
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -76,6 +100,10 @@ def listens(url: str) -> bool:
         return probe.connect_ex((host, int(port))) == 0
 
 
+def indexed(rest: HttpClient, height: int) -> bool:
+    return int(rest.get("/v1/info").json()["last_block_processed"]) >= height
+
+
 @pytest.mark.parametrize(
     ("number", "status"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -signal.SIGKILL)],
@@ -95,12 +123,47 @@ def test_a_devnet_is_there_until_a_signal_and_nothing_of_it_afterwards(
     assert not any(map(listens, urls))
 
 
+@pytest.mark.foreign
+def test_blockstack_js_registers_a_name_on_what_the_command_has_printed(
+    up: Callable[..., Up], installed: javascript.Installed
+) -> None:
+    one = up("--legacy-rpc")
+    user, password = one.words("bitcoind for old clients", r"\(user (.+), password (.+)\)")
+    ((alice, key), (bob, _)) = (one.words(name, r"(\w+) \(private key (\w+)\)") for name in ("alice", "bob"))
+    settings = {"api": one.url("REST"), "bitcoind": one.url("bitcoind for old clients"), "user": user}
+    settings |= {"password": password, "broadcaster": one.url("broadcaster")}
+    with BlockstackJs(installed, **settings) as js, HttpClient(one.url("REST")) as rest:
+        for function, arguments in (
+            ("makeNamespacePreorder", ("test", alice, key)),
+            ("makeNamespaceReveal", ({"namespace": NAMESPACE}, alice, key)),
+            ("makeNamespaceReady", ("test", key)),
+        ):
+            next_block = rest.get("/v1/info").json()["last_block_processed"] + 1
+            assert js.call("config.network.broadcastTransaction", js.call(f"transactions.{function}", *arguments))
+            one.wait_until(partial(indexed, rest, next_block))
+        zonefile = js.call("makeProfileZoneFile", "foo.test", "https://example.com/foo.json")
+        preorder = js.call("transactions.makePreorder", "foo.test", bob, key)
+        js.call("config.network.modifyUTXOSetFrom", preorder)
+        register = js.call("transactions.makeRegister", "foo.test", bob, key, zonefile)
+        assert js.call("config.network.broadcastNameRegistration", preorder, register, zonefile)["status"] is True
+        one.wait_until(lambda: rest.get("/v1/names/foo.test").json().get("zonefile") == zonefile)
+        assert js.call("config.network.getNameInfo", "foo.test")["address"] == bob
+
+
+def test_what_the_broadcaster_cannot_send_is_printed(up: Callable[..., Up]) -> None:
+    one = up("--legacy-rpc")
+    body = {"zoneFile": "$ORIGIN nobody\n", "transactionToWatch": one.funding()}
+    with HttpClient(one.url("broadcaster")) as http:
+        assert http.request("POST", "/v1/broadcast/zone-file", body=json.dumps(body).encode()).status == 202
+    assert one.process.stdout is not None
+    said = next(line for line in one.process.stdout if line.startswith("broadcaster: "))
+    assert "the node does not keep it" in said
+
+
 def test_blocks_come_by_themselves_with_a_block_time(up: Callable[..., Up]) -> None:
     one = up("--blocktime", "0.05")
     with HttpClient(one.url("REST")) as rest:
-        deadline = time.monotonic() + WITHIN
-        while rest.get("/v1/info").json()["last_block_processed"] < 114:
-            assert time.monotonic() < deadline, "expected block 114 by now"
+        one.wait_until(partial(indexed, rest, 114))
 
 
 def test_it_ends_with_one_line_when_bitcoind_dies(up: Callable[..., Up]) -> None:

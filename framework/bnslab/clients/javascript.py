@@ -132,10 +132,11 @@ def _install(node: NodeJs, place: Path) -> None:
 
 
 class BlockstackJs:
-    """A running Node.js in which functions of blockstack.js are called, on a regtest network; a context manager.
+    """A running Node.js in which functions of blockstack.js are called; a context manager.
 
-    api, broadcaster and bitcoind are URLs, user and password those of bitcoind. The process ends with its standard
-    input, however this one ends.
+    api, broadcaster, bitcoind and insight are URLs, user and password those of bitcoind; with insight, bitcoind is not
+    asked. network is the name of a class: LocalRegtest, or BlockstackNetwork, which takes all addresses for those of
+    mainnet. The process ends with its standard input, however this one ends.
     """
 
     def __init__(
@@ -143,14 +144,23 @@ class BlockstackJs:
         installed: Installed,
         *,
         api: str,
-        bitcoind: str,
-        user: str,
-        password: str,
+        bitcoind: str = "",
+        user: str = "",
+        password: str = "",
         broadcaster: str = "http://127.0.0.1:9",
+        insight: str = "",
+        network: str = "LocalRegtest",
     ) -> None:
         self._installed = installed
-        self._settings = {"api": api, "broadcaster": broadcaster, "bitcoind": bitcoind, "user": user}
-        self._settings["password"] = password
+        self._settings = {
+            "network": network,
+            "api": api,
+            "broadcaster": broadcaster,
+            "insight": insight,
+            "bitcoind": bitcoind,
+            "user": user,
+            "password": password,
+        }
 
     def __enter__(self) -> Self:
         pipe = subprocess.PIPE

@@ -1,20 +1,21 @@
 // Drives blockstack.js from standard input: node client.js DIRECTORY, the one that the package is installed in.
 //
-// The first line is a JSON object: api, broadcaster, bitcoind (URLs), user, password. Each further line is a JSON array:
-// the path of a function of the package ("transactions.makePreorder", "config.network.getNamePrice") and its arguments.
-// Each is answered by a line with {"result": ...} or {"error": "..."}. An argument {"namespace": {...}} becomes a
-// BlockstackNamespace with these fields.
+// The first line is a JSON object: network (the name of its class), api, broadcaster (URLs), and of the Bitcoin side
+// either insight (a URL) or bitcoind (a URL), user, password. Each further line is a JSON array: the path of a function of
+// the package ("transactions.makePreorder", "config.network.getNamePrice") and its arguments. Each is answered by a line
+// with {"result": ...} or {"error": "..."}. An argument {"namespace": {...}} becomes a BlockstackNamespace with these
+// fields.
 'use strict'
 
 const { createRequire } = require('module')
 const readline = require('readline')
 
 const blockstack = createRequire(`${process.argv[2]}/`)('blockstack')
-const { BitcoindAPI, LocalRegtest } = blockstack.network
+const { BitcoindAPI, InsightClient } = blockstack.network
 
-function connect ({ api, broadcaster, bitcoind, user, password }) {
-  const bitcoin = new BitcoindAPI(bitcoind, { username: user, password })
-  blockstack.config.network = new LocalRegtest(api, broadcaster, bitcoin)
+function connect ({ network, api, broadcaster, insight, bitcoind, user, password }) {
+  const bitcoin = insight ? new InsightClient(insight) : new BitcoindAPI(bitcoind, { username: user, password })
+  blockstack.config.network = new blockstack.network[network](api, broadcaster, bitcoin)
   blockstack.config.logLevel = 'error'
 }
 
