@@ -36,7 +36,7 @@ class Ports(NamedTuple):
     def chosen(cls, first: int | None, *, for_clients: bool) -> Ports:
         """Five in a row from the first on; those that old clients have built in come before."""
         ports = cls() if first is None else cls(*range(first, first + len(cls._fields)))
-        return ports._replace(rest=16268, rpc=16264, legacy=18332, broadcaster=16269) if for_clients else ports
+        return ports._replace(rest=16268, broadcaster=16269, rpc=16264, legacy=18332) if for_clients else ports
 
 
 @click.command()

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from bnslab.devnet.broadcaster import Broadcaster
 
-PORT = 16269
-"""Where the clients look for it, unless they can be told otherwise."""
-
 Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2})+$")]
 Txid = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 USER = "blockstack"
 PASSWORD = "blockstacksystem"
-PORT = 18332
-"""Where they look for it, and what they say, unless they can be told otherwise."""
+"""What they say, unless they can be told otherwise."""
 
 MOST_BLOCKS = 1000
 """That `generate` makes at a time."""
