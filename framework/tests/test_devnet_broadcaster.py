@@ -176,6 +176,21 @@ def test_with_a_miner_the_blocks_that_confirmations_need_are_made(busy: Registra
     assert busy.height_of(told["registerTxHash"]) == height + 7 == busy.devnet.height
 
 
+def test_a_block_is_asked_for_once_at_each_height(quiet: Registrar, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(quiet.devnet, "want_block", lambda: asked.append(quiet.devnet.height))
+    following = {"transaction": quiet.unsigned(), "transactionToWatch": quiet.paid()}
+    quiet.takes("transaction", following | {"confirmations": 3})
+    height = quiet.devnet.mine()
+    for further in (1, 2):
+        for _ in range(2):
+            quiet.takes("transaction", following | {"confirmations": further})
+            quiet.broadcaster.wait(SOON, 1)
+        quiet.devnet.mine()
+    quiet.broadcaster.wait(SOON)
+    assert asked == [height, height + 1]
+
+
 def test_a_transaction_that_nobody_has_sent_makes_no_blocks(start: Callable[[], Registrar]) -> None:
     busy = start()
     busy.devnet.start_miner()
@@ -240,8 +255,8 @@ def test_what_waited_for_a_block_that_was_undone_goes_on_waiting(start: Callable
     raw = registrar.registration("undone.test")["preorderTransaction"]
     registrar.takes("transaction", {"transaction": raw, "transactionToWatch": coinbase, "confirmations": 2})
     rpc.call("invalidateblock", rpc.call("getblockhash", height))
-    marker = registrar.paid()
-    registrar.takes("zone-file", {"zoneFile": "$ORIGIN marker\n", "transactionToWatch": marker})
+    marker = {"transaction": registrar.unsigned(), "transactionToWatch": registrar.paid(), "confirmations": 2}
+    registrar.takes("transaction", marker)
     registrar.devnet.mine(2)
     registrar.broadcaster.wait(SOON, 1)  # the marker, which is looked at later, is gone
     assert [each.watched for each in registrar.broadcaster.held] == [coinbase]
