@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from bnslab.bitcoind import PortPool
     from bnslab.clients import javascript
 
 UP = (sys.executable, "-P", "-m", "bnslab", "up", "--cache")
@@ -176,9 +177,9 @@ def test_it_ends_with_one_line_when_bitcoind_dies(up: Callable[..., Up]) -> None
     assert "Traceback" not in output
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path, make_cache: Callable[[Path], Path]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_a_port_that_is_taken_is_named(tmp_path: Path, make_cache: Callable[[Path], Path], port_pool: PortPool) -> None:
+    port = port_pool.take()  # those that follow it have to be free
+    with socket.create_server(("127.0.0.1", port)):
         done = subprocess.run(
             [*UP, make_cache(tmp_path / "cache"), "--port", str(port)], capture_output=True, text=True
         )
