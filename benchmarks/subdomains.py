@@ -173,7 +173,7 @@ class Node:
         else:
             self.state = State.create(directory / "bns.db", lab.params)
             zonefiles = ZonefileStore(directory / "zonefiles")
-        self.offchain = Offchain(self.state, zonefiles, first_subdomain_block=lab.params.first_block)
+        self.offchain = Offchain(self.state, zonefiles)
         self._engine = Engine(lab.params, self.state)
         self._blocks = []
         outputs = Outputs(lab.base.coins)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 INFINITE_LIFETIME = 4294967295
 """Namespace lifetime that never runs out in practice (blocks)."""
+
+SUBDOMAINS_VARIABLE = "BLOCKSTACK_TEST_SUBDOMAINS_FIRST_BLOCK"
+"""The override of the first subdomain block."""
 
 
 class Feature(Enum):
@@ -74,7 +77,11 @@ EPOCH_3 = Epoch(3, 999999, 2, 5000, 0.1, 52595, _TENTH_PRICES, frozenset(Feature
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """All constants of one network. Heights and periods in blocks, amounts in satoshis."""
+    """All constants of one network. Heights and periods in blocks, amounts in satoshis.
+
+    first_subdomain_block is where a rebuild of the subdomain index begins (spec 04 section 5.7). It decides over no
+    consensus hash: parameters that differ in nothing else are equal, and have the same overrides.
+    """
 
     network: Network = MAINNET
     first_block: int = 373601
@@ -88,6 +95,7 @@ class Params:
     import_keyring_size: int = 300
     name_cost_unit: int = 100
     announcers: tuple[str, ...] = ("judecn.id", "muneeb.id", "shea256.id")
+    first_subdomain_block: int = field(default=478872, compare=False)
 
     def __post_init__(self) -> None:
         first, second, third = (epoch.end for epoch in self.epochs)
@@ -97,6 +105,8 @@ class Params:
             raise InvalidInput("end of epoch 3", third, f"a height above {second}, or none")
         if self.first_block < 1:
             raise InvalidInput("first block", self.first_block, "a height of at least 1")
+        if self.first_subdomain_block < 0:
+            raise InvalidInput("first subdomain block", self.first_subdomain_block, "a height")
 
     def epoch(self, height: int) -> Epoch | None:
         """Epoch of a height, None above the last one (spec 02 sections 1.2 and 1.3)."""
@@ -112,7 +122,7 @@ class Params:
 
     @classmethod
     def regtest(cls, *, first_block: int, epoch: int = 3, **changes: object) -> Params:
-        """The reference's test mode on a private chain, in one epoch from the first block on.
+        """The reference's test mode on a private chain, in one epoch and with subdomains from the first block on.
 
         The other epochs end below first_block or never begin; changes replace further fields.
         """
@@ -126,7 +136,7 @@ class Params:
         if first_block < lowest:
             raise InvalidInput("first block", first_block, f"at least {lowest} in epoch {epoch}")
         one, two, three = (replace(e, end=end) for e, end in zip(params.epochs, ends, strict=True))
-        fields: dict[str, Any] = changes
+        fields: dict[str, Any] = {"first_subdomain_block": first_block, **changes}
         return replace(params, epochs=(one, two, three), **fields)
 
     @classmethod
@@ -142,6 +152,7 @@ class Params:
             "namespace_reveal_expire": "BLOCKSTACK_NAMESPACE_REVEAL_EXPIRE",
             "namespace_preorder_expire": "BLOCKSTACK_TEST_NAMESPACE_PREORDER_EXPIRE",
             "name_preorder_expire": "BLOCKSTACK_TEST_NAME_PREORDER_EXPIRE",
+            "first_subdomain_block": SUBDOMAINS_VARIABLE,
         }
         changes: dict[str, Any] = {field: _integer(key, env[key]) for field, key in names.items() if key in env}
         one, two, three = (_epoch_from_env(epoch, env) for epoch in params.epochs)
@@ -150,6 +161,7 @@ class Params:
     def to_reference_env(self) -> dict[str, str]:
         """The environment overrides under which the reference has these parameters; the inverse of from_reference_env.
 
+        They say nothing of the first subdomain block: SUBDOMAINS_VARIABLE does.
         Only test mode can be overridden; InvalidInput for parameters that no override can express.
         """
         env = {
@@ -186,6 +198,7 @@ class Params:
             epochs=(one, two, three),
             namespace_reveal_expire=144,
             import_keyring_size=5,
+            first_subdomain_block=256,
         )
 
 

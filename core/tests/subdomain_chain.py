@@ -70,8 +70,7 @@ class Publisher:
 
     def open(self) -> Offchain:
         """A new view of the same database."""
-        first = self.chain.params.first_block
-        return Offchain(self.chain.state, self.zonefiles, first_subdomain_block=first)
+        return Offchain(self.chain.state, self.zonefiles)
 
     @property
     def height(self) -> int:

@@ -113,7 +113,7 @@ def test_test_mode(ini: Path) -> None:
     config = load(ini.parent, extra_rules={"BLOCKSTACK_TESTNET": "1"})
     assert (config.node.rpc_port, config.api.api_port) == (16264, 16268)
     assert (config.confirmations, config.poll_seconds, config.stale_seconds) == (2, 1, 5)
-    assert (config.first_subdomain_block, config.requests_at_once) == (256, 1000)
+    assert (config.params.first_subdomain_block, config.requests_at_once) == (256, 1000)
     assert config.params == Params.from_reference_env(config.rules)
     assert (config.params.first_block, config.params.network.name) == (250, "testnet")
 

@@ -8,7 +8,7 @@ import pytest
 
 from bns.bitcoin.network import MAINNET, TESTNET
 from bns.errors import InvalidInput
-from bns.params import EPOCH_1, EPOCH_2, EPOCH_3, Feature, NamespacePrices, Params
+from bns.params import EPOCH_1, EPOCH_2, EPOCH_3, SUBDOMAINS_VARIABLE, Feature, NamespacePrices, Params
 
 TEST_MODE = {"BLOCKSTACK_TEST": "1"}
 APPENDIX_A = {
@@ -142,6 +142,19 @@ def test_the_network_follows_its_own_switch(env: dict[str, str], network: object
 )
 def test_the_first_block_of_test_mode(env: dict[str, str], first_block: int) -> None:
     assert Params.from_reference_env({**TEST_MODE, **env}).first_block == first_block
+
+
+def test_the_first_block_with_subdomains() -> None:
+    assert Params.mainnet().first_subdomain_block == 478872
+    assert Params.from_reference_env({SUBDOMAINS_VARIABLE: "7"}).first_subdomain_block == 478872
+    assert Params.from_reference_env(TEST_MODE).first_subdomain_block == 256
+    changed = Params.from_reference_env({**TEST_MODE, SUBDOMAINS_VARIABLE: "7"})
+    assert changed.first_subdomain_block == 7
+    assert Params.regtest(first_block=100).first_subdomain_block == 100
+    assert changed == Params.from_reference_env(TEST_MODE)
+    assert SUBDOMAINS_VARIABLE not in changed.to_reference_env()
+    with pytest.raises(InvalidInput, match="first subdomain block: expected a height, got -1"):
+        Params.regtest(first_block=100, first_subdomain_block=-1)
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,8 @@ def test_orders_in_which_seven_competing_zonefiles_can_come() -> None:
 def test_a_rebuild_begins_where_it_is_told() -> None:
     publisher = Publisher()
     publisher.publish(carry(record(0)))
-    publisher.offchain._first_subdomain_block = publisher.height
+    state = publisher.chain.state
+    state.params = replace(state.params, first_subdomain_block=publisher.height)
     publisher.offchain.reindex()
     assert publisher.offchain.subdomains.rows() == []
 

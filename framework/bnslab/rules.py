@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bns.errors import InvalidInput
-from bns.params import Params
+from bns.params import SUBDOMAINS_VARIABLE, Params
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,8 @@ def scenario_params(first_block: int, numbers: Sequence[int], options: Mapping[s
     params = replace(params, **changes)
     if not options.get("overrides"):
         return params
-    return Params.from_reference_env({**params.to_reference_env(), **options["overrides"]})
+    said = {**params.to_reference_env(), SUBDOMAINS_VARIABLE: str(params.first_subdomain_block)}
+    return Params.from_reference_env({**said, **options["overrides"]})
 
 
 def _require_ends(ends: object, count: int, first_block: int) -> tuple[int, ...]:

@@ -53,9 +53,7 @@ def fast_sync(common: Common, url: str, public_keys: str, num_required: int | No
         return _refuse(f"Invalid public key: {error}")
     where = url if "://" in url else Path(url).absolute().as_uri()
     config.working_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = Target(
-        database_path(config), config.node.zonefiles, config.params, config.first_subdomain_block, force=force
-    )
+    target = Target(database_path(config), config.node.zonefiles, config.params, force=force)
     click.echo(f"Synchronizing from snapshot from {url}.  This may take up to 15 minutes.")
     try:
         with closing(PidFile(config.working_dir / FILE_NAME)):

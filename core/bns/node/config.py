@@ -15,7 +15,6 @@ from bns.api.chain import VERSION
 from bns.atlas.addresses import parse_hostport
 from bns.errors import BnsError
 from bns.params import Params
-from bns.subdomains.offchain import SUBDOMAINS_FIRST_BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,13 +124,6 @@ class Config:
     def confirmations(self) -> int:
         """Blocks that must lie on top of a block before it is indexed."""
         return self._number("BLOCKSTACK_CORE_NUM_CONFS", 0 if self.test_mode else 6)
-
-    @property
-    def first_subdomain_block(self) -> int:
-        """Where a rebuild of the subdomain index begins."""
-        if not self.test_mode:
-            return SUBDOMAINS_FIRST_BLOCK
-        return self._number("BLOCKSTACK_TEST_SUBDOMAINS_FIRST_BLOCK", 256)
 
     @property
     def requests_at_once(self) -> int:

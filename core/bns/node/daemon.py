@@ -109,7 +109,7 @@ class Node:
         zonefiles = ZonefileStore(config.node.zonefiles)
         offchain = network = None
         if config.node.atlas:
-            offchain = Offchain(state, zonefiles, first_subdomain_block=config.first_subdomain_block)
+            offchain = Offchain(state, zonefiles)
             network = open_network(config, offchain, state, opened)
         progress = Passes(time.time, config.stale_seconds)
         follower = self._follower(state, offchain, progress, opened)

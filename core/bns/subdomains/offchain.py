@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from bns.zonefiles.announcements import Announcement
     from bns.zonefiles.store import Zonefiles
 
-SUBDOMAINS_FIRST_BLOCK = 478872
-"""Where a rebuild of the index of the main chain begins."""
-
 _WINDOW = 100
 _QUEUE_AT_ONCE = 1000
 _ANNOUNCED = (
@@ -43,12 +40,9 @@ class Offchain:
     several threads holds the node's lock. It is what bns.api asks of the Atlas of a node without peers.
     """
 
-    def __init__(
-        self, state: State, zonefiles: Zonefiles, *, first_subdomain_block: int = SUBDOMAINS_FIRST_BLOCK
-    ) -> None:
+    def __init__(self, state: State, zonefiles: Zonefiles) -> None:
         self.zonefiles = AllZonefiles(state.connection, zonefiles)
         self._state = state
-        self._first_subdomain_block = first_subdomain_block
         self.announced = Announcements(state.connection)
         self.subdomains = SubdomainQueries(state.connection, self.zonefiles, state.params.network)
         self._table = SubdomainTable(state.connection)
@@ -188,7 +182,7 @@ class Offchain:
 
     def _rebuild(self, height: int) -> None:
         self._table.wipe(height)
-        for first in range(self._first_subdomain_block, height + 1, _WINDOW):
+        for first in range(self._state.params.first_subdomain_block, height + 1, _WINDOW):
             self._settle(height, self._read(self.announced.between(first, first + _WINDOW - 1)))
 
     def _read(self, announcements: Iterable[Announcement]) -> list[_Carrier]:

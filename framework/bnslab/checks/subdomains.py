@@ -104,7 +104,7 @@ class Subdomains:
 
 def _follow(lab: Lab, state: State) -> Offchain:
     """A fresh index of the chain and of what was published before its last block."""
-    offchain = Offchain(state, MemoryZonefiles(), first_subdomain_block=lab.params.first_block)
+    offchain = Offchain(state, MemoryZonefiles())
     engine, outputs = Engine(lab.params, state), Outputs(lab.base.coins)
     for block in lab.chain.blocks_from(lab.params.first_block):
         outputs.add_block(block.raw)

@@ -52,7 +52,7 @@ def indexed(fixture: Fixture) -> Fixture:
         raise InvalidInput("first block to index", params.first_block, f"{fixture.blocks[0].height} to {fixture.tip}")
     state = State.memory(params)
     try:
-        offchain = Offchain(state, MemoryZonefiles(), first_subdomain_block=params.first_block)
+        offchain = Offchain(state, MemoryZonefiles())
         receipts = list(replay(fixture, state, offchain))
         made = fixtures.make(fixture.scenario, params, fixture.blocks, (), receipts, offchain, fixture.zonefiles)
     finally:

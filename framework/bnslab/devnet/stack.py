@@ -11,7 +11,7 @@ from bns.bitcoin.network import TESTNET
 from bns.bitcoin.transaction import TxOut
 from bns.node.config import ApiSettings, BitcoindSettings, Config, NodeSettings
 from bns.node.daemon import Node
-from bns.params import Params
+from bns.params import SUBDOMAINS_VARIABLE, Params
 from bnslab.bitcoind import RegtestNode
 from bnslab.chain import BitcoindBackend
 from bnslab.chain.factory import COIN, base_chain
@@ -219,9 +219,8 @@ class Devnet:
     def _config(self, directory: Path) -> Config:
         user, password = self.bitcoind.credentials
         rules = {
-            **self.params.to_reference_env(),
-            "BLOCKSTACK_TEST_SUBDOMAINS_FIRST_BLOCK": str(self.params.first_block),
-        }
+            **self.params.to_reference_env(), SUBDOMAINS_VARIABLE: str(self.params.first_subdomain_block),
+        }  # fmt: skip
         return Config(
             path=directory / "blockstack-server.ini",
             working_dir=directory,

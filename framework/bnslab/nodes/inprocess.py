@@ -51,7 +51,7 @@ class InProcessNode:
 
     def _open(self, state: State) -> None:
         self.state = state
-        self.offchain = Offchain(state, self._zonefiles, first_subdomain_block=self.params.first_block)
+        self.offchain = Offchain(state, self._zonefiles)
         self.view = view(state, self.offchain, profiles=self._find_profile)
         self._engine = Engine(self.params, state)
         self._client = AsgiClient(rest_app(self.view))

@@ -67,7 +67,7 @@ class Mirror:
         connection.execute("COMMIT")
 
     def _offchain(self) -> Offchain:
-        return Offchain(self.state, MemoryZonefiles(), first_subdomain_block=self._params.first_block)
+        return Offchain(self.state, MemoryZonefiles())
 
     def close(self) -> None:
         """Forget the rows."""

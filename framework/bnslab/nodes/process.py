@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bns.node.daemon import DATABASE
+from bns.params import SUBDOMAINS_VARIABLE
 from bnslab import xmlrpc
 from bnslab.errors import LabError
 from bnslab.http import HttpClient
@@ -146,7 +147,7 @@ def _configure(directory: Path, params: Params, bitcoind: RegtestNode, rpc_port:
                 "server": "127.0.0.1", "port": bitcoind.rpc_port, "user": user, "passwd": password, "regtest": "yes",
             },
             "environment": {
-                **params.to_reference_env(), "BLOCKSTACK_TEST_SUBDOMAINS_FIRST_BLOCK": str(params.first_block),
+                **params.to_reference_env(), SUBDOMAINS_VARIABLE: str(params.first_subdomain_block),
             },
         }
     )  # fmt: skip

@@ -26,7 +26,7 @@ from bns.node.verify import BadChainstate
 from bns.node.verify import verify as replay
 from bns.state import files
 from bns.state.store import State
-from bns.subdomains.offchain import SUBDOMAINS_FIRST_BLOCK, Offchain
+from bns.subdomains.offchain import Offchain
 from bns.subdomains.table import Queued
 from bns.zonefiles.store import ZonefileStore, zonefile_hash
 
@@ -55,7 +55,6 @@ class Target:
     database: Path
     zonefiles: Path
     params: Params
-    first_subdomain_block: int = SUBDOMAINS_FIRST_BLOCK
     force: bool = False
 
 
@@ -163,13 +162,13 @@ def _rebuild(scratch: Path, target: Target, keychains: dict[str, list[str]]) -> 
                 state.connection.executemany("INSERT OR IGNORE INTO keychains VALUES (?, ?)", rows)
         except (Diverged, BadChainstate) as error:
             raise BadSnapshot(f"its transactions do not give its consensus hashes: {error}") from None
-        _adopt(scratch, state, target.first_subdomain_block)
+        _adopt(scratch, state)
     return last
 
 
-def _adopt(scratch: Path, state: State, first_subdomain_block: int) -> None:
+def _adopt(scratch: Path, state: State) -> None:
     """The part that depends on zone files."""
-    offchain = Offchain(state, ZonefileStore(scratch / "zonefiles"), first_subdomain_block=first_subdomain_block)
+    offchain = Offchain(state, ZonefileStore(scratch / "zonefiles"))
     queue = list(databases.read_queue(scratch / _DATABASES))
     known = databases.read_present(scratch / _DATABASES)
     announced = offchain.announced.between(0, state.last_block)
