@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from time import monotonic
@@ -137,8 +138,6 @@ def restore(common: Common, block_number: int | None) -> None:
 
     The number is that in the name of the backup, one below the last block it holds.
     """
-    from contextlib import closing
-
     from bns.node.daemon import backups_of
     from bns.node.pidfile import FILE_NAME, PidFile
 
@@ -155,23 +154,31 @@ def restore(common: Common, block_number: int | None) -> None:
 @click.argument("consensus_hash")
 @click.argument("chainstate_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_expected_option
+@click.option(
+    "--blocks", is_flag=True, help="Look for the transactions in bitcoind's blocks as well, and check Merkle roots."
+)
 @common_options
 @click.pass_obj
-def verifydb(
-    common: Common, block_height: int, consensus_hash: str, chainstate_dir: Path, expected_snapshots: Path | None
-) -> int:
+def verifydb(common: Common, /, block_height: int, consensus_hash: str, chainstate_dir: Path, **given: Any) -> int:  # noqa: ANN401 - the options above
     """Replay the transactions in CHAINSTATE_DIR, and compare with a CONSENSUS_HASH that you trust."""
+    from bns.node.bitcoind import BitcoindSource
+    from bns.node.errors import NotInChain
     from bns.node.expected import Diverged, read_expected, require_hash
-    from bns.node.verify import verify
+    from bns.node.rpc import RpcClient
+    from bns.node.verify import verify, verify_blocks
     from bns.state.store import State
 
     trusted = require_hash(consensus_hash)
-    expected: Mapping[int, str] = read_expected(expected_snapshots) if expected_snapshots else {}
-    state = State.memory(common.load().params)
+    expected: Mapping[int, str] = read_expected(given["expected_snapshots"]) if given["expected_snapshots"] else {}
+    config = common.load()
+    state = State.memory(config.params)
     report = _every_second(block_height, monotonic)
     try:
         verify(chainstate_dir, state, block_height, trusted, expected=expected, report=report)
-    except Diverged as error:
+        if given["blocks"]:
+            with closing(BitcoindSource(RpcClient.of(config.bitcoind))) as source:
+                verify_blocks(chainstate_dir, source, config.params, block_height, report=report)
+    except (Diverged, NotInChain) as error:
         click.echo("Database is NOT CONSISTENT")
         click.echo(f"{PROGRAM}: {error}", err=True)
         return REFUSED

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from bns.bitcoin.block import (
     BlockHeader,
     Candidate,
+    WrongMerkleRoot,
     block_hash,
     candidates,
     parse_header,
     read_transactions,
+    transaction_ids,
 )
 from bns.bitcoin.hashes import merkle_root
 from bns.bitcoin.script import nulldata, op_return
@@ -165,6 +167,21 @@ def test_real_blocks(name: str) -> None:
     assert merkle_root([transaction.txid_bytes for transaction in found]) == header.merkle_root
     assert [transaction.is_coinbase for transaction in found] == [True] + [False] * (len(found) - 1)
     assert candidates(raw) == [Candidate(i, found[i], bytes.fromhex(payload)) for i, payload in payloads.items()]
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_ids_that_the_header_covers(name: str) -> None:
+    text, block, txids, _ = BLOCKS[name]
+    raw = bytes.fromhex(text)
+    assert [txid_to_hex(txid) for txid in transaction_ids(raw)] == txids
+    damaged = raw[:-1] + bytes([raw[-1] ^ 1])
+    with pytest.raises(WrongMerkleRoot, match=f"block {block}: expected transactions with the Merkle root") as wrong:
+        transaction_ids(damaged)
+    assert wrong.value.expected == txid_to_hex(parse_header(raw).merkle_root) != wrong.value.actual
+    with pytest.raises(WrongMerkleRoot):
+        transaction_ids(raw[:80] + b"\0")
+    with pytest.raises(ParseError):
+        transaction_ids(raw[:-1])
 
 
 def test_header_fields() -> None:

@@ -38,6 +38,7 @@ class Process:
     def __init__(self, arguments: list[str]) -> None:
         self.popen = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
         self._text = b""
+        self._lines: list[str] = []
 
     def wait_for(self, text: str) -> str:
         """Read the log up to a line with a text; that line."""
@@ -46,11 +47,12 @@ class Process:
         while True:
             while b"\n" in self._text:
                 line, _, self._text = self._text.partition(b"\n")
-                if text in line.decode():
-                    return line.decode()
+                self._lines.append(line.decode())
+                if text in self._lines[-1]:
+                    return self._lines[-1]
             readable, _, _ = select.select([self.popen.stderr], [], [], deadline - time.monotonic())
             chunk = os.read(self.popen.stderr.fileno(), 4096) if readable else b""
-            assert chunk, f"expected {text!r} in the log, got {self._text!r}"
+            assert chunk, f"expected {text!r} in the log, got {self._lines[-5:]} {self._text!r}"
             self._text += chunk
 
     def end(self, number: signal.Signals) -> int:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bns.bitcoin.block import read_transactions
-from bnslab.chain import MemoryBackend, base_chain
+from bnslab.chain import BlockFactory, MemoryBackend, base_chain
 from bnslab.checks import make_checks
 from bnslab.lab import Lab
 from bnslab.nodes.inprocess import InProcessNode
 from bnslab.rules import scenario_params
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from bns.bitcoin.transaction import Transaction
-    from bnslab.chain.base import ChainBackend
+    from bnslab.chain.base import Block, ChainBackend
     from bnslab.fixtures import Fixture
     from bnslab.nodes import MakeNode
     from bnslab.sent import Sent
@@ -64,3 +64,14 @@ def transaction_of(lab: Lab, sent: Sent) -> Transaction:
     """The transaction of a mined operation."""
     (found,) = (each for each in transactions_of(lab, sent.height) if each.txid == sent.txid)
     return found
+
+
+def other_branch(blocks: Sequence[Block], fork: Block, length: int) -> list[Block]:
+    """Blocks after a fork with the transactions of the chain's own, each one block later, but those of the last."""
+    factory = BlockFactory.for_scenario("another branch", branch=1)
+    moved: list[Any] = [[], *(read_transactions(block.raw)[1:] for block in blocks)]
+    made, tip = [], fork.tip
+    for number in range(length):
+        made.append(factory.build(tip, moved[number] if number < len(moved) - 1 else ()))
+        tip = made[-1].tip
+    return made

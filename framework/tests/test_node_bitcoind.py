@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from bns.bitcoin.block import read_transactions
+from bns.bitcoin.block import block_hash, read_transactions
 from bns.engine import Engine
 from bns.node import bitcoind, prevouts
 from bns.node.bitcoind import BitcoindSource
@@ -32,15 +32,14 @@ from bns.node.sources import Tip
 from bns.state.store import State
 from bnslab.bitcoind import RegtestNode
 from bnslab.campaigns.digest import dump
-from bnslab.chain import BitcoindBackend, BlockFactory, base_chain, start_node
-from tests.labs import FIRST_BLOCK
+from bnslab.chain import BitcoindBackend, base_chain, start_node
+from tests.labs import FIRST_BLOCK, other_branch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bnslab.bitcoind import Bitcoind, PortPool
-    from bnslab.chain.base import Block as ChainBlock
     from bnslab.lab import Lab
     from tests.labs import Labs
 
@@ -179,17 +178,6 @@ def test_batches_grow_and_shrink_with_the_blocks(
 
 
 # Reorganisations
-
-
-def other_branch(blocks: Sequence[ChainBlock], fork: ChainBlock, length: int) -> list[ChainBlock]:
-    """Blocks after a fork with the transactions of the chain's own, each one block later, but those of the last."""
-    factory = BlockFactory.for_scenario("another branch", branch=1)
-    moved: list[Any] = [[], *(read_transactions(block.raw)[1:] for block in blocks)]
-    made, tip = [], fork.tip
-    for number in range(length):
-        made.append(factory.build(tip, moved[number] if number < len(moved) - 1 else ()))
-        tip = made[-1].tip
-    return made
 
 
 @pytest.mark.parametrize("depth", [1, 3, 7])
@@ -386,6 +374,11 @@ def test_heights_above_the_tip(node: RegtestNode) -> None:
         with pytest.raises(ChainChanged, match="has no block 3 any more"):
             list(source.blocks(0, 3))
         assert [block.height for block in source.blocks(0, 0)] == [0]
+        with pytest.raises(ChainChanged, match="has no block 3 any more"):
+            source.hashes(0, 3)
+        with pytest.raises(ChainChanged, match="has no block 1 any more"):
+            source.raw_block(1)
+        assert source.hashes(0, 0) == [block_hash(source.raw_block(0))] == [source.tip().hash]
 
 
 def test_a_batch_can_give_errors_in_their_places(node: RegtestNode) -> None:

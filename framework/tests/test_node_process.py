@@ -277,6 +277,7 @@ def test_a_database_is_verified_while_its_node_runs(core: Core, lab: Lab, tmp_pa
     status, output, complaint = core("verifydb", lab.height, "00" * 16, core.directory)
     assert (status, output) == (1, "Database is NOT CONSISTENT\n")
     assert complaint == f"blockstack-core: block {lab.height}: expected consensus hash {'00' * 16}, got {hash_}\n"
+    assert core("verifydb", lab.height, hash_, core.directory, "--blocks") == done
     status, _, complaint = core("verifydb", 99999, hash_, core.directory)
     assert (status, "height to verify: expected" in complaint) == (2, True)
 

@@ -7,7 +7,7 @@ import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from bns.bitcoin.hashes import sha256d
+from bns.bitcoin.hashes import merkle_root, sha256d
 from bns.bitcoin.script import nulldata
 from bns.bitcoin.transaction import (
     ParseError,
@@ -19,12 +19,22 @@ from bns.bitcoin.transaction import (
     txid_to_hex,
     uint_bytes,
 )
-from bns.errors import InvalidInput
+from bns.errors import BnsError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HEADER = struct.Struct("<I32s32sIII")
+
+
+class WrongMerkleRoot(BnsError):
+    """The transactions of a block are not those that its header covers; hash is the block's, roots are hex."""
+
+    def __init__(self, hash_: str, expected: str, actual: str) -> None:
+        super().__init__(f"block {hash_}: expected transactions with the Merkle root {expected}, got {actual}")
+        self.hash = hash_
+        self.expected = expected
+        self.actual = actual
 
 
 class BlockHeader(NamedTuple):
@@ -107,6 +117,18 @@ def stripped_transactions(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
             stripped = stripped[:4] + raw[layout.body : layout.body_end] + stripped[-4:]
         yield sha256d(stripped), stripped
     _check_end(raw, offset)
+
+
+def transaction_ids(raw: bytes) -> list[bytes]:
+    """The ids (wire order) of all transactions of a whole block, which its header covers. Spec 01 section 14.
+
+    Raises WrongMerkleRoot if it does not, ParseError.
+    """
+    ids = [txid for txid, _ in stripped_transactions(raw)]
+    expected, actual = parse_header(raw).merkle_root, merkle_root(ids) if ids else b""
+    if actual != expected:
+        raise WrongMerkleRoot(block_hash(raw), txid_to_hex(expected), txid_to_hex(actual))
+    return ids
 
 
 def candidates(raw: bytes, magic: bytes = b"id") -> list[Candidate]:

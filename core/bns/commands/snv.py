@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from bns.commands.common import Common, common_options
-
-if TYPE_CHECKING:
-    from bns.node.config import Config
-    from bns.node.rpc import RpcClient
 
 
 @click.command()
@@ -32,11 +26,12 @@ def snv(common: Common, subject: str, block_height: int, trust: str, address: st
     from bns.identity.snv import proof, roots
     from bns.identity.snv.client import Node, RpcSource
     from bns.node.anchors import BitcoindChain
+    from bns.node.rpc import RpcClient
 
     config = common.load()
     node = Node.parse(address or f"http://127.0.0.1:{config.node.rpc_port}")
     source = RpcSource(node, timeout=timeout)
-    client = _bitcoind(config)
+    client = RpcClient.of(config.bitcoind)
     try:
         trusted = roots.resolve(trust, source, BitcoindChain(client))
     finally:
@@ -45,10 +40,3 @@ def snv(common: Common, subject: str, block_height: int, trust: str, address: st
     is_txid = roots.TXID.fullmatch(subject.lower())
     found = proof.of_transaction(proven, subject.lower()) if is_txid else proof.of_name(proven, subject)
     click.echo(json_text(found))
-
-
-def _bitcoind(config: Config) -> RpcClient:
-    from bns.node.rpc import RpcClient
-
-    bitcoind = config.bitcoind
-    return RpcClient((bitcoind.server, bitcoind.port), bitcoind.user, bitcoind.passwd, timeout=bitcoind.timeout)

@@ -29,6 +29,7 @@ BATCH_BYTES = 8 << 20
 """Bytes that a batch of blocks should have; the next one holds as many blocks as the last one suggests."""
 
 _FIRST_BATCH = 10
+_HASHES_AT_ONCE = 2000
 
 _OUT_OF_RANGE = -8
 _WARMING_UP = -28
@@ -65,6 +66,19 @@ class BitcoindSource:
             return None
         return str(self._checked(result))
 
+    def hashes(self, first: int, last: int) -> list[str]:
+        """Hashes of the blocks from first to last, asked for in batches."""
+        heights = range(first, last + 1)
+        found: list[str] = []
+        for start in range(0, len(heights), _HASHES_AT_ONCE):
+            found += self._hashes(self._client, heights[start : start + _HASHES_AT_ONCE])
+        return found
+
+    def raw_block(self, height: int) -> bytes:
+        """The block at a height. Raises BlockPruned if the node has deleted it."""
+        _, (raw,) = self._read(self._client, range(height, height + 1))
+        return raw
+
     def blocks(self, first: int, last: int) -> Iterator[Block]:
         """The blocks from first to last, read in batches: the node works on the next two while this one is used."""
         clients = cycle(self._readers)
@@ -89,11 +103,14 @@ class BitcoindSource:
         for client in self._readers:
             client.close()
 
-    def _read(self, client: RpcClient, heights: range) -> _Batch:
+    def _hashes(self, client: RpcClient, heights: range) -> list[str]:
         hashes = client.attempt([("getblockhash", (height,)) for height in heights])
         if any(isinstance(result, RpcError) and result.code == _OUT_OF_RANGE for result in hashes):
             raise ChainChanged(self.name, f"has no block {heights[-1]} any more")
-        blocks = client.attempt([("getblock", (self._checked(hash_), 0)) for hash_ in hashes])
+        return [self._checked(hash_) for hash_ in hashes]
+
+    def _read(self, client: RpcClient, heights: range) -> _Batch:
+        blocks = client.attempt([("getblock", (hash_, 0)) for hash_ in self._hashes(client, heights)])
         for height, block in zip(heights, blocks, strict=True):
             if isinstance(block, RpcError) and "pruned" in block.message:
                 raise BlockPruned(self.name, height)

@@ -139,13 +139,13 @@ class Node:
     def _unspents(self, opened: ExitStack) -> WalletUnspents | None:
         if not self.config.test_mode:
             return None
-        client = _client(self.config)
+        client = RpcClient.of(self.config.bitcoind)
         opened.callback(client.close)
         return WalletUnspents(client)
 
     def _follower(self, state: SharedState, offchain: Offchain | None, progress: Passes, opened: ExitStack) -> Follower:
         config = self.config
-        source = BitcoindSource(_client(config))
+        source = BitcoindSource(RpcClient.of(config.bitcoind))
         opened.callback(source.close)
         follower = Follower(
             source, state, offchain, backups_of(config), progress,
@@ -155,7 +155,7 @@ class Node:
             _greet(config, min(GREETING_SECONDS, config.bitcoind.timeout))
         except SourceUnavailable as error:
             log.warning("%s; waiting for it", error)
-        patient = _client(config, config.poll_seconds + _LONG_POLL_MARGIN)
+        patient = RpcClient.of(config.bitcoind, config.poll_seconds + _LONG_POLL_MARGIN)
         follower.tell = self._tell
         follower.watch = TipWatch(patient, config.poll_seconds, follower.wake)
         opened.callback(follower.watch.close)
@@ -219,12 +219,6 @@ def _open_state(config: Config) -> SharedState:
     return state
 
 
-def _client(config: Config, timeout: float | None = None) -> RpcClient:
-    bitcoind = config.bitcoind
-    address = (bitcoind.server, bitcoind.port)
-    return RpcClient(address, bitcoind.user, bitcoind.passwd, timeout=timeout or bitcoind.timeout)
-
-
 def _close(state: SharedState) -> None:
     with state.lock:  # never in the middle of a transaction, whatever the main loop does
         state.close()
@@ -232,7 +226,7 @@ def _close(state: SharedState) -> None:
 
 def _greet(config: Config, timeout: float | None = None) -> None:
     """Ask bitcoind once which chain it has."""
-    client = _client(config, timeout)
+    client = RpcClient.of(config.bitcoind, timeout)
     try:
         (info,) = client.attempt([("getblockchaininfo", ())])
     finally:

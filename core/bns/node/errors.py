@@ -59,6 +59,29 @@ class DeepReorganisation(BnsError):
         self.actual = actual
 
 
+class NotInChain(BnsError):
+    """A transaction of an index is not at its place in the best chain: index in the block at `height`."""
+
+    def __init__(self, height: int, index: int, txid: str) -> None:
+        super().__init__(
+            f"block {height}: expected transaction {txid} at place {index}, the best chain has it not there"
+        )
+        self.height = height
+        self.index = index
+        self.txid = txid
+
+
+class OtherChain(BnsError):
+    """What was restored parts from the best chain below everything that can be rolled back; cause is what tells."""
+
+    def __init__(self, cause: NotInChain) -> None:
+        super().__init__(
+            f"{cause}: the restored snapshot is of another chain, or of a branch that died, deeper than can be rolled "
+            "back; restore a newer one, or index into a new database"
+        )
+        self.cause = cause
+
+
 class RpcError(BnsError):
     """bitcoind answered a call with an error: its `code` and `message`, and the `method` called."""
 

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from bns.bitcoin.transaction import txid_to_hex
+from bns.node import restored
 from bns.node.errors import ChainChanged, DeepReorganisation
 
 if TYPE_CHECKING:
@@ -80,10 +81,11 @@ def catch_up(
 ) -> Summary:
     """Index every block up to the source's tip minus `confirmations`; blocks that left the best chain are undone first.
 
+    Blocks that a snapshot brought, without their hashes, are compared with the best chain before (bns.node.restored).
     It takes up where the state ends, and returns between two blocks when stop() says so. Far from the goal,
     blocks_per_commit blocks (or some megabytes) share one transaction: a crash costs these, never part of a block.
-    Raises DeepReorganisation when the fork lies deeper than can be rolled back, SourceError when the source fails,
-    DatabaseError or DiskFull when the file does; the state then stands at the last block that was stored.
+    Raises DeepReorganisation or OtherChain when the fork lies deeper than can be rolled back, SourceError when the
+    source fails, DatabaseError or DiskFull when the file does; the state then stands at the last block that was stored.
     """
     return _Run(source, engine, state, confirmations, hooks, stop, clock, blocks_per_commit).run()
 
@@ -130,11 +132,12 @@ class _Run:
     def _pass(self, tip: Tip) -> bool:
         """Go for the tip; False if the chain changed on the way."""
         self.target = tip.height - self.confirmations
-        self._leave_dead_branch()
-        self._report()
-        if self.state.last_block >= self.target:
-            return True
         try:
+            self._meet_restored(tip)
+            self._leave_dead_branch()
+            self._report()
+            if self.state.last_block >= self.target:
+                return True
             for group in _groups(self.source.blocks(self.state.last_block + 1, self.target), self.blocks_per_commit):
                 applied = self._apply(group)
                 if self._stopping():
@@ -167,6 +170,15 @@ class _Run:
         self.asked_to_stop = self.asked_to_stop or self.stop()
         return self.asked_to_stop
 
+    def _meet_restored(self, tip: Tip) -> None:
+        """Give blocks that a snapshot brought their hashes, and roll back those that are not on the best chain."""
+        met = restored.meet(self.source, self.engine, self.state, tip)
+        if met is None:
+            return
+        if met.common < met.last:
+            self._roll_back(met.common)
+        restored.store(self.state, met)
+
     def _leave_dead_branch(self) -> None:
         """Roll back to the last block that is on the best chain too."""
         last = self.state.last_block
@@ -184,6 +196,10 @@ class _Run:
                 common = middle
             else:
                 parted = middle
+        self._roll_back(common)
+
+    def _roll_back(self, common: int) -> None:
+        last = self.state.last_block
         with self.state.group():
             self.state.rollback_to(common)
             self.hooks.within()

@@ -19,6 +19,8 @@ from bns.node.errors import RpcError, SourceError, SourceTimeout, SourceUnavaila
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bns.node.config import BitcoindSettings
+
 _CHUNK = 1 << 18
 
 
@@ -46,6 +48,12 @@ class RpcClient:
             f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Basic {secret}\r\n"
             "Content-Type: application/json\r\nContent-Length: "
         ).encode()
+
+    @classmethod
+    def of(cls, settings: BitcoindSettings, timeout: float | None = None) -> Self:
+        """A client of the bitcoind of a configuration, whose timeout holds unless another one is given."""
+        address = settings.server, settings.port
+        return cls(address, settings.user, settings.passwd, timeout=timeout or settings.timeout)
 
     def twin(self) -> Self:
         """Another connection to the same server, for calls that go on at the same time."""

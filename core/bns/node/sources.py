@@ -34,6 +34,12 @@ class BlockSource(Protocol):
     def hash_at(self, height: int) -> str | None:
         """Hash (hex, display order) of the best chain's block at a height; None above its tip."""
 
+    def hashes(self, first: int, last: int) -> list[str]:
+        """Hashes of two heights and of all between them, in order; ChainChanged if the chain is too short."""
+
+    def raw_block(self, height: int) -> bytes:
+        """The best chain's block at a height; ChainChanged if there is none."""
+
     def blocks(self, first: int, last: int) -> Iterator[Block]:
         """The blocks of two heights and of all between them, in order.
 
@@ -75,13 +81,21 @@ class MemorySource:
         place = height - self._first
         return block_hash(self._blocks[place]) if 0 <= place < len(self._blocks) else None
 
+    def hashes(self, first: int, last: int) -> list[str]:
+        """Hashes of the blocks from first to last."""
+        return [block_hash(self.raw_block(height)) for height in range(first, last + 1)]
+
+    def raw_block(self, height: int) -> bytes:
+        """The block at a height."""
+        place = height - self._first
+        if not 0 <= place < len(self._blocks):
+            raise ChainChanged(self.name, f"has no block {height}")
+        return self._blocks[place]
+
     def blocks(self, first: int, last: int) -> Iterator[Block]:
         """The blocks from first to last."""
         for height in range(first, last + 1):
-            place = height - self._first
-            if not 0 <= place < len(self._blocks):
-                raise ChainChanged(self.name, f"has no block {height}")
-            yield Block(height, self._blocks[place], self._prevout)
+            yield Block(height, self.raw_block(height), self._prevout)
 
     def replace(self, height: int, blocks: Iterable[bytes]) -> None:
         """Let other blocks follow the one at a height, as a reorganisation does."""

@@ -16,12 +16,15 @@ from bns.bitcoin.transaction import TxOut, parse_transaction
 from bns.engine import Block, Engine
 from bns.errors import BnsError, InvalidInput
 from bns.node.expected import Diverged
+from bns.node.membership import require_in_chain
 from bns.operations.base import MAGIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from bns.node.sources import BlockSource
+    from bns.params import Params
     from bns.state.store import State
 
 DATABASES = ("blockstack-server.db", "blockstack-server.snapshots")
@@ -78,6 +81,14 @@ class Chainstate:
         except (sqlite3.Error, BnsError, ValueError, KeyError, TypeError) as error:
             raise BadChainstate(f"{self.path}: {type(error).__name__}: {error}") from error
 
+    def places(self, first: int, last: int) -> Iterator[tuple[int, int, str]]:
+        """Where the transactions of these heights are: height, index in the block, txid."""
+        try:
+            for height, txindex, txid, _, _ in self._connection.execute(_ROWS, (first, last)):
+                yield int(height), int(txindex), str(txid)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise BadChainstate(f"{self.path}: {type(error).__name__}: {error}") from error
+
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
@@ -109,6 +120,24 @@ def verify(
             if hashes.get(block.height, actual) != actual:
                 raise Diverged(block.height, hashes[block.height], actual)
             report(block.height)
+
+
+def verify_blocks(
+    directory: Path,
+    source: BlockSource,
+    params: Params,
+    height: int,
+    *,
+    report: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Look for the transactions in a directory, up to a height, in the blocks of the best chain.
+
+    Each block that has some is read whole, and its Merkle root checked. Raises NotInChain, SourceError, and what verify
+    raises. report is told each height done.
+    """
+    with closing(Chainstate(directory)) as chainstate:
+        for done in require_in_chain(source, chainstate.places(params.first_block, height)):
+            report(done)
 
 
 def _find(directory: Path) -> Path:
