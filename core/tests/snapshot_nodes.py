@@ -16,7 +16,7 @@ from bns.state.store import State
 from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import ZonefileStore
 from tests.api_nodes import replay
-from tests.files import tables
+from tests.files import PARAMS, busy_blocks, index, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,3 +88,21 @@ class Place:
     def files(self) -> dict[str, bytes]:
         """The zone files."""
         return {path.name: path.read_bytes() for path in self.zonefiles.rglob("*.txt")}
+
+
+def configured(directory: Path) -> Place:
+    """The directory of a node on the busy chain, with a configuration."""
+    place = Place(directory, PARAMS)
+    (directory / "blockstack-server.ini").write_text(
+        "[blockstack]\nserver_version = 19.0.8.1\n[environment]\n"
+        + "".join(f"{key} = {value}\n" for key, value in PARAMS.to_reference_env().items())
+    )
+    return place
+
+
+def grow(place: Place, count: int) -> None:
+    """Index up to so many blocks of the busy chain, and make a backup."""
+    make = State.open if place.database.exists() else State.create
+    with closing(make(place.database, PARAMS)) as state:
+        index(state, busy_blocks()[:count])
+        place.backups.make(state.last_block)

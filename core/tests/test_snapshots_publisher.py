@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -15,11 +14,10 @@ import pytest
 from bns.bitcoin.keys import PrivateKey
 from bns.cli import main
 from bns.commands import snapshots
-from bns.node.servers import Servers, Service, listen
-from bns.node.snapshots.publisher import CHECK_SECONDS, Publisher, ping_app
-from bns.state.store import State
-from tests.files import PARAMS, busy_blocks, index
-from tests.snapshot_nodes import KEYS, Place
+from bns.node.servers import listen
+from bns.node.snapshots.publisher import CHECK_SECONDS, Publisher
+from tests.files import PARAMS
+from tests.snapshot_nodes import KEYS, Place, configured, grow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,22 +26,9 @@ SECRET = KEYS[0].secret.hex()
 PUBLIC = KEYS[0].public_key.hex()
 
 
-def grow(place: Place, count: int) -> None:
-    """Index up to so many blocks, and make a backup."""
-    make = State.open if place.database.exists() else State.create
-    with closing(make(place.database, PARAMS)) as state:
-        index(state, busy_blocks()[:count])
-        place.backups.make(state.last_block)
-
-
 @pytest.fixture
 def node(tmp_path: Path) -> Place:
-    place = Place(tmp_path / "node", PARAMS)
-    (place.directory / "blockstack-server.ini").write_text(
-        "[blockstack]\nserver_version = 19.0.8.1\n[environment]\n"
-        + "".join(f"{key} = {value}\n" for key, value in PARAMS.to_reference_env().items())
-    )
-    return place
+    return configured(tmp_path / "node")
 
 
 def publisher(node: Place, max_age: int) -> Publisher:
@@ -83,25 +68,6 @@ def test_the_service_goes_on_after_what_fails(node: Place, caplog: pytest.LogCap
     assert waits == [CHECK_SECONDS] * 3
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert published(node) == ["snapshot.bsk", "snapshot.bsk.118", "snapshot.bsk.119"]
-
-
-def test_it_answers_that_it_is_alive() -> None:
-    listener = listen("test", "127.0.0.1", 0)
-    port = listener.getsockname()[1]
-    servers = Servers([Service(ping_app(), listener)])
-    servers.start()
-    try:
-        for method, path, status, said in [
-            ("GET", "/v1/ping", 200, {"status": "alive"}),
-            ("GET", "/v1/snapshots", 404, {"error": "No such method"}),
-            ("POST", "/v1/ping", 404, {"error": "No such method"}),
-        ]:
-            with closing(HTTPConnection("127.0.0.1", port)) as connection:
-                connection.request(method, path)
-                reply = connection.getresponse()
-                assert (reply.status, json.loads(reply.read())) == (status, said)
-    finally:
-        servers.stop()
 
 
 # Commands

@@ -105,6 +105,21 @@ def start(common: Common, /, foreground: bool, ready_fd: int | None, **given: An
 
 
 @root.command()
+@click.argument("url")
+@click.option("--height", type=click.IntRange(0), help="Number of the snapshot (default: the newest).")
+@service_options
+@click.pass_obj
+def cosign(common: Common, /, url: str, height: int | None, **given: Any) -> None:  # noqa: ANN401 - as above
+    """Have the publisher at URL sign a snapshot that both have made, and keep the signature with it."""
+    from bns.node.snapshots.cosigning import ask
+
+    publisher = _publisher(common, _settings(given))
+    label = height if height is not None else max(publisher.labels(), default=0)
+    ask(publisher, url, label)
+    click.echo(f"{url} has signed snapshot {label}")
+
+
+@root.command()
 @service_options
 def stop(**given: Any) -> None:  # noqa: ANN401 - the options above
     """Stop the service."""
@@ -150,12 +165,11 @@ def _publisher(common: Common, settings: Settings) -> Publisher:
     from bns.node.snapshots.archive import public_keys
     from bns.node.snapshots.publisher import Publisher
 
-    if settings.public_keys.exists():
-        public_keys(settings.public_keys.read_text("latin-1").split())
+    trusted = public_keys(settings.public_keys.read_text("latin-1").split()) if settings.public_keys.exists() else ()
     key = PrivateKey.parse(settings.private_key.read_text("latin-1").strip())
     config = common.load()
     return Publisher(
-        backups_of(config), config.node.zonefiles, config.params, settings.snapshots, key, settings.max_age
+        backups_of(config), config.node.zonefiles, config.params, settings.snapshots, key, settings.max_age, trusted
     )
 
 
@@ -167,13 +181,13 @@ def _serve(publisher: Publisher, settings: Settings, ready_fd: int | None) -> No
     from bns.node.pidfile import PidFile
     from bns.node.servers import Servers, Service, listen
     from bns.node.signals import stop_requests
-    from bns.node.snapshots.publisher import ping_app
+    from bns.node.snapshots.cosigning import service_app
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with closing(PidFile(settings.pid_file)), stop_requests() as requests:
-            servers = Servers([Service(ping_app(), listen("snapshot service", "127.0.0.1", settings.port))])
+            servers = Servers([Service(service_app(publisher), listen("snapshot service", "127.0.0.1", settings.port))])
             servers.start()
             try:
                 launch.answer(ready_fd, launch.READY)

@@ -91,18 +91,24 @@ def payload_digest(file: BinaryIO, size: int) -> bytes:
 def sign_new(file: BinaryIO, key: PrivateKey) -> None:
     """Put the first signature behind a payload, which is all of the file."""
     size = file.seek(0, os.SEEK_END)
-    signature = _signature(key, payload_digest(file, size))
+    signature = key.sign_compact(payload_digest(file, size))
     file.seek(size)
-    file.write(signature + b"%08x" % 1)
+    file.write(_entry(signature) + b"%08x" % 1)
 
 
 def add_signature(path: Path, key: PrivateKey) -> None:
     """Sign a snapshot once more. A crash on the way leaves it as it was or signed. Raises BadSnapshot."""
     with path.open("rb") as file:
+        digest = payload_digest(file, read_trailer(file).payload_size)
+    append_signature(path, key.sign_compact(digest))
+
+
+def append_signature(path: Path, signature: bytes) -> None:
+    """Put a signature of 64 bytes behind a snapshot, as add_signature does; whether it is right is not looked at."""
+    with path.open("rb") as file:
         trailer = read_trailer(file)
         if len(trailer.signatures) == MOST_SIGNATURES:
             raise BadSnapshot(f"{path}: it has {MOST_SIGNATURES} signatures, and no room for another")
-        signature = _signature(key, payload_digest(file, trailer.payload_size))
         signed = path.with_name(f".{path.name}.signed")
         try:
             with signed.open("wb") as target:
@@ -112,7 +118,7 @@ def add_signature(path: Path, key: PrivateKey) -> None:
                     chunk = file.read(min(left, _CHUNK))
                     left -= len(chunk)
                     target.write(chunk)
-                target.write(signature + b"%08x" % (len(trailer.signatures) + 1))
+                target.write(_entry(signature) + b"%08x" % (len(trailer.signatures) + 1))
                 target.flush()
                 os.fsync(target.fileno())
             signed.replace(path)
@@ -120,8 +126,8 @@ def add_signature(path: Path, key: PrivateKey) -> None:
             signed.unlink(missing_ok=True)
 
 
-def _signature(key: PrivateKey, digest: bytes) -> bytes:
-    text = base64.b64encode(key.sign_compact(digest))
+def _entry(signature: bytes) -> bytes:
+    text = base64.b64encode(signature)
     return text + b"%08x" % len(text)
 
 
@@ -147,11 +153,12 @@ def verify(file: BinaryIO, trusted: Sequence[bytes], required: int) -> Trailer:
     """
     trailer = read_trailer(file)
     digest = payload_digest(file, trailer.payload_size)
-    found = sum(_has_signed(key, digest, trailer.signatures) for key in trusted)
+    found = sum(has_signed(key, digest, trailer.signatures) for key in trusted)
     if found < required:
         raise NotSigned(f"Not enough signatures match (required {required}, found {found})")
     return trailer
 
 
-def _has_signed(key: bytes, digest: bytes, signatures: Sequence[bytes]) -> bool:
+def has_signed(key: bytes, digest: bytes, signatures: Sequence[bytes]) -> bool:
+    """Whether one of the signatures (base64) of a digest is by a public key."""
     return any(verify_compact(key, digest, base64.b64decode(signature)) for signature in signatures)

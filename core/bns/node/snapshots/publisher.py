@@ -6,21 +6,18 @@ import logging
 import os
 import re
 import shutil
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Route
-
+from bns.bitcoin.keys import verify_compact
 from bns.errors import BnsError
+from bns.node.snapshots import archive
 from bns.node.snapshots.export import export
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
-
-    from starlette.requests import Request
 
     from bns.bitcoin.keys import PrivateKey
     from bns.node.backups import Backups
@@ -39,6 +36,7 @@ class Publisher:
     """Makes `snapshot.bsk.<label>` of each backup that is not more than max_age blocks older than the newest.
 
     `snapshot.bsk` is the last one made; it is replaced by a rename, so that whoever fetches it gets one or the other.
+    trusted are the public keys of publishers whose signatures are kept with it. Threads may share it.
     """
 
     backups: Backups
@@ -47,9 +45,13 @@ class Publisher:
     directory: Path
     key: PrivateKey
     max_age: int
+    trusted: Sequence[bytes] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def labels(self) -> list[int]:
         """Those of the snapshots that are there, ascending."""
+        if not self.directory.is_dir():
+            return []
         found = (_NUMBERED.fullmatch(entry.name) for entry in self.directory.iterdir())
         return sorted(int(match[1]) for match in found if match)
 
@@ -60,14 +62,43 @@ class Publisher:
         newest = max([*backups, *present], default=0)
         due = [label for label in backups if label not in present and not self._is_old(label, newest)]
         for label in due:
-            path = self.directory / f"{PUBLISHED}.{label}"
+            path = self._path(label)
             export(self.backups, self.zonefiles, self.params, path, self.key, label)
-            self._publish(path)
+            with self._lock:
+                self._publish(path)
             log.info("made %s", path)
-        for label in self.labels():
-            if self._is_old(label, newest):
-                (self.directory / f"{PUBLISHED}.{label}").unlink()
+        with self._lock:
+            for label in self.labels():
+                if self._is_old(label, newest):
+                    self._path(label).unlink()
         return due
+
+    def digest(self, label: int) -> bytes:
+        """SHA-256 of the payload of a snapshot, which is what is signed."""
+        with self._path(label).open("rb") as file:
+            return archive.payload_digest(file, archive.read_trailer(file).payload_size)
+
+    def signer(self, digest: bytes, signature: bytes) -> bytes | None:
+        """The key of another publisher, one that is trusted, of which 64 bytes are a signature of a digest."""
+        others = (key for key in self.trusted if key != self.key.public_key)
+        return next((key for key in others if verify_compact(key, digest, signature)), None)
+
+    def keep(self, label: int, signer: bytes, digest: bytes, signature: bytes) -> None:
+        """Add a signature by a key to a snapshot, which has that digest, unless the key has signed it.
+
+        Raises BadSnapshot if it has as many signatures as fit.
+        """
+        with self._lock:
+            path = self._path(label)
+            with path.open("rb") as file:
+                if archive.has_signed(signer, digest, archive.read_trailer(file).signatures):
+                    return
+            archive.append_signature(path, signature)
+            if label == max(self.labels()):
+                self._publish(path)
+
+    def _path(self, label: int) -> Path:
+        return self.directory / f"{PUBLISHED}.{label}"
 
     def _is_old(self, label: int, newest: int) -> bool:
         return label <= newest - self.max_age and label != newest
@@ -90,15 +121,3 @@ class Publisher:
             except (BnsError, OSError) as error:
                 log.error("no snapshot: %s", error)
             stopping = wait(CHECK_SECONDS)
-
-
-def ping_app() -> Starlette:
-    """The service's only answer: that it is alive."""
-
-    async def ping(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "alive"})
-
-    async def nothing(_: Request, __: Exception) -> JSONResponse:
-        return JSONResponse({"error": "No such method"}, 404)
-
-    return Starlette(routes=[Route("/v1/ping", ping)], exception_handlers={404: nothing, 405: nothing})
