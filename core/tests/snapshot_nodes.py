@@ -12,6 +12,7 @@ from bns.node.backups import Backups
 from bns.node.snapshots.archive import add_signature
 from bns.node.snapshots.export import export
 from bns.node.snapshots.restore import Target, restore
+from bns.state.schema import APPLICATION_ID, SCHEMA_VERSION
 from bns.state.store import State
 from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import ZonefileStore
@@ -46,17 +47,22 @@ class Place:
     def of_chain(cls, name: str, directory: Path) -> Place:
         """A node that has indexed a chain of fixtures/reference, with a backup of its state."""
         node = replay(name)
-        place = cls(directory, node.params)
-        with closing(sqlite3.connect(place.database)) as target:
-            target.execute("PRAGMA application_id = 1112429361")
-            node.state.connection.backup(target)
-            target.executescript("PRAGMA application_id = 1112429361; PRAGMA user_version = 1")
+        place = cls.of_state(node.state, directory)
         store = ZonefileStore(place.zonefiles)
         assert node.atlas is not None
         for entry in node.atlas.announcements(0, 10**9, 0, 10**6):
             if data := node.zonefile(entry.zonefile_hash):
                 store.put(data)
-        place.backups.make(node.state.last_block)
+        return place
+
+    @classmethod
+    def of_state(cls, state: State, directory: Path) -> Place:
+        """A node with a copy of a state, and a backup of it."""
+        place = cls(directory, state.params)
+        with closing(sqlite3.connect(place.database)) as target:
+            state.connection.backup(target)
+            target.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}")
+        place.backups.make(state.last_block)
         return place
 
     def export(self, path: Path, *keys: PrivateKey) -> Path:

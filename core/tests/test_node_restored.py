@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from bns.bitcoin.block import read_transactions
 from bns.bitcoin.hashes import sha256d
 from bns.node import restored
 from bns.node.errors import BlockPruned, ChainChanged, OtherChain, SourceError
-from bns.node.indexer import Summary
+from bns.node.indexer import Hooks, Summary
 from bns.node.sources import MemorySource
 from bns.state.store import UNDO_DEPTH, State
 from bns.subdomains.offchain import Offchain
@@ -21,6 +20,7 @@ from tests.chain import ALICE, Chain, raw_block
 from tests.files import PARAMS, tables
 from tests.indexing import FIRST, Index, busy_chain, forked, source_of
 from tests.snapshot_nodes import KEYS, Place
+from tests.subdomain_chain import Publisher, carry, dump, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,12 +78,7 @@ def test_blocks_of_the_best_chain_get_its_hashes(long_chain: Chain, more: int) -
 
 def test_restored_from_a_file_and_reorganised_below_its_end(tmp_path: Path) -> None:
     chain = busy_chain()
-    place = Place(tmp_path / "source", PARAMS)
-    with closing(sqlite3.connect(place.database)) as target:
-        target.execute("PRAGMA application_id = 1112429361")
-        chain.state.connection.backup(target)
-        target.executescript("PRAGMA application_id = 1112429361; PRAGMA user_version = 1")
-    place.backups.make(chain.state.last_block)
+    place = Place.of_state(chain.state, tmp_path / "source")
     snapshot = place.export(tmp_path / "snapshot.bsk", KEYS[0])
     for fork, at_once in ((20, True), (20, False), (3, True), (3, False), (0, True)):
         copy = Place(tmp_path / f"{fork} {at_once}", PARAMS)
@@ -244,3 +239,40 @@ def test_nothing_is_compared_twice(long_chain: Chain, monkeypatch: pytest.Monkey
     monkeypatch.delattr(restored, "_rehearse")
     monkeypatch.delattr(restored, "_search_older")
     index.catch_up()
+
+
+# Beside the chain
+
+
+def test_subdomains_of_a_branch_that_died(tmp_path: Path) -> None:
+    """Names announce records on both branches: what a fresh node makes of the winning one is what stays."""
+    publisher = Publisher("foo.test", zonefiles=ZonefileStore(tmp_path / "source" / "zonefiles"))
+    publisher.publish(carry(record(0)))
+    publisher.publish(carry(record(1)))
+    fork = publisher.height
+    publisher.publish(carry(record(2)))
+    chain, place = publisher.chain, Place.of_state(publisher.chain.state, tmp_path / "source")
+    snapshot = place.export(tmp_path / "snapshot.bsk", KEYS[0])
+    publisher.rollback_to(fork)
+    del chain.blocks[fork - FIRST + 1 :]
+    chain._tip = sha256d(chain.blocks[-1].raw[:80])
+    chain.mine(3)
+    publisher.offchain.follow()
+    publisher.publish(carry(record(2, zonefile=b"another")))
+    copy = Place(tmp_path / "copy", chain.params)
+    copy.restore(snapshot, [KEYS[0]], 1)
+    with closing(State.open(copy.database, chain.params)) as state:
+        offchain = Offchain(state, ZonefileStore(copy.zonefiles))
+        for data in (path.read_bytes() for path in place.zonefiles.rglob("*.txt")):
+            offchain.zonefiles.put(data)
+        index = Index(source_of(chain), state)
+        index.hooks = Hooks(within=offchain.follow, rolled_back=index.rolled_back.append)
+        index.catch_up()
+        assert index.rolled_back == [fork]
+        fresh_state = State.memory(chain.params)
+        fresh = Offchain(fresh_state, ZonefileStore(place.zonefiles))
+        other = Index(source_of(chain), fresh_state)
+        other.hooks = Hooks(within=fresh.follow)
+        other.catch_up()
+        assert dump(offchain) == dump(fresh)
+        assert [row["accepted"] for row in offchain.subdomains.rows()] == [1, 1, 1]
