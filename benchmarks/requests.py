@@ -32,7 +32,8 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     command = [
         sys.executable, "-P", "-m", "pytest", *(str(TESTS / PARTS[part]) for part in options.only),
-        "-q", "-p", "no:cacheprovider", "--timeout", "0", "-n", str(options.workers), "-p", "bnslab.campaigns.examples",
+        "-q", "-p", "no:cacheprovider", "--timeout", "0", "-o", "faulthandler_timeout=0", "-n", str(options.workers),
+        "-p", "bnslab.campaigns.examples",
         "--hypothesis-profile", options.profile,
     ]  # fmt: skip
     if options.seed is not None:
