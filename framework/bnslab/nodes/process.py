@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import sys
 from configparser import RawConfigParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bns.node.daemon import DATABASE
 from bns.params import SUBDOMAINS_VARIABLE
-from bnslab import xmlrpc
 from bnslab.errors import LabError
-from bnslab.http import HttpClient
 from bnslab.nodes.child import Child, NodeFailed, new_directory
 from bnslab.nodes.mirror import Mirror
+from bnslab.nodes.remote import RemoteNode
 from bnslab.nodes.told import Told, receipt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from bns.engine import Receipt
     from bns.params import Params
-    from bns.state.store import State
-    from bns.subdomains.offchain import Offchain
     from bnslab.bitcoind import PortPool, RegtestNode
-    from bnslab.http import Response
     from bnslab.outputs import Outputs
 
 _PORT_ATTEMPTS = 8
@@ -40,7 +35,7 @@ _TABLES = (
 )  # fmt: skip
 
 
-class ProcessNode:
+class ProcessNode(RemoteNode):
     """A node that follows a bitcoind, asked over real sockets, its database read beside it.
 
     It tells of each block through a pipe once it answers from it (bns.node.receipts), so that nobody has to look again
@@ -50,7 +45,6 @@ class ProcessNode:
     name = "process"
     tells_reasons = True
     foreign_tables: frozenset[str] = frozenset()
-    requests = 0
 
     def __init__(
         self,
@@ -68,29 +62,17 @@ class ProcessNode:
             directory = new_directory(run_dir, token())
             rpc_port, rest_port = ports.take(), ports.take()
             _configure(directory, params, bitcoind, rpc_port, rest_port)
-            self._child = _start(directory)
+            child = _start(directory)
             try:
-                self._child.read()
+                child.read()
                 break
             except BaseException as error:
-                self._child.end()
+                child.end()
                 taken = isinstance(error, NodeFailed) and any(_PORT_TAKEN in line for line in error.tail)
                 if not (taken and attempts_left):
                     raise
         self._database = directory / DATABASE
-        self._rest = HttpClient(f"http://127.0.0.1:{rest_port}")
-        self._rpc = HttpClient(f"http://127.0.0.1:{rpc_port}")
-        self._mirror = Mirror(params, {})
-
-    @property
-    def state(self) -> State:
-        """Its tables after the last block or zone file."""
-        return self._mirror.state
-
-    @property
-    def offchain(self) -> Offchain:
-        """Its zone files and subdomains after the last block or zone file."""
-        return self._mirror.offchain
+        super().__init__(child, Mirror(params, {}), rpc_port, rest_port)
 
     def apply(self, height: int, raw: bytes) -> Receipt:
         """Wait until it has indexed the block, which it hears of from bitcoind."""
@@ -104,32 +86,6 @@ class ProcessNode:
 
     def rollback(self, height: int) -> None:
         """Nothing: it sees by itself, with the next block at the latest, what the chain has left."""
-
-    def get(self, path: str) -> Response:
-        """The REST answer to a GET."""
-        self.requests += 1
-        return self._rest.get(path)
-
-    def call(self, method: str, arguments: Sequence[Any]) -> str:
-        """The JSON text that an RPC method answers with."""
-        return xmlrpc.call(self._rpc, method, arguments)
-
-    def put_zonefile(self, data: bytes) -> bool:
-        """Hand over a zone file; whether it is kept."""
-        answer = msgspec.json.decode(self.call("put_zonefiles", [[base64.b64encode(data).decode()]]))
-        self._copy()
-        return bool(answer["saved"][0])
-
-    def add_host(self, name: str, address: tuple[str, int]) -> None:
-        """It looks hosts up by itself."""
-        raise LabError(f"host {name}: a node in a process of its own finds none of the harness: use --node inprocess")
-
-    def close(self) -> None:
-        """Kill it, and remove its files."""
-        self._rest.close()
-        self._rpc.close()
-        self._child.end()
-        self._mirror.close()
 
     def _copy(self) -> None:
         self._mirror.copy(((self._database, {table: table for table in _TABLES}),))

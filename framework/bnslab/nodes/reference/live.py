@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bns.bitcoin.block import read_transactions
-from bnslab import xmlrpc
 from bnslab.errors import LabError
-from bnslab.http import HttpClient
 from bnslab.nodes.child import Child, new_directory
 from bnslab.nodes.mirror import Mirror
 from bnslab.nodes.reference.node import DRIVER, environment_of, stripped_block
+from bnslab.nodes.remote import RemoteNode
 from bnslab.nodes.told import Told, receipt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from bns.bitcoin.transaction import Transaction
     from bns.engine import Receipt
     from bns.params import Params
-    from bns.state.store import State
-    from bns.subdomains.offchain import Offchain
-    from bnslab.http import Response
     from bnslab.nodes.reference.install import Reference
     from bnslab.outputs import Outputs
 
@@ -48,7 +43,7 @@ class _Indexed(msgspec.Struct, frozen=True):
     accepted: tuple[str, ...]
 
 
-class LiveReference:
+class LiveReference(RemoteNode):
     """The reference in its Python 2.7, its own parser, indexer, databases and servers at work.
 
     It follows no bitcoind: blocks go to it through a pipe, without witnesses, of which it knows nothing. It does not
@@ -58,7 +53,6 @@ class LiveReference:
     name = "reference"
     tells_reasons = False
     foreign_tables = frozenset({"keychains"})
-    requests = 0
 
     def __init__(
         self,
@@ -74,7 +68,6 @@ class LiveReference:
         self._outputs = outputs
         self._hashes: list[tuple[str, int]] = []
         self._earlier: dict[str, str] = {}
-        self._mirror = Mirror(params, _ABSENT)
         directory = new_directory(run_dir, token())
         self._files = directory / "state"
         earlier = [transaction for raw in base_blocks for transaction in read_transactions(raw)]
@@ -85,24 +78,13 @@ class LiveReference:
             "transactions": {transaction.txid: transaction.stripped.hex() for transaction in earlier},
         }
         (directory / "chain.json").write_bytes(msgspec.json.encode(document))
-        self._child = _start(reference, directory, params)
+        child = _start(reference, directory, params)
         try:
-            self.ports = msgspec.json.decode(self._child.read(), type=Ports)
+            self.ports = msgspec.json.decode(child.read(), type=Ports)
         except BaseException:
-            self._child.end()
+            child.end()
             raise
-        self._rest = HttpClient(f"http://127.0.0.1:{self.ports.rest}", seconds=60.0)
-        self._rpc = HttpClient(f"http://127.0.0.1:{self.ports.rpc}", seconds=60.0)
-
-    @property
-    def state(self) -> State:
-        """Its tables after the last block or zone file."""
-        return self._mirror.state
-
-    @property
-    def offchain(self) -> Offchain:
-        """Its zone files and subdomains after the last block or zone file."""
-        return self._mirror.offchain
+        super().__init__(child, Mirror(params, _ABSENT), self.ports.rpc, self.ports.rest)
 
     def learn(self, transaction: Transaction) -> None:
         """Let the next block spend a transaction of before the first block."""
@@ -126,32 +108,6 @@ class LiveReference:
     def rollback(self, height: int) -> None:
         """LabError: the reference only moves forward."""
         raise LabError(f"the reference cannot go back to block {height}: it knows no reorganisation")
-
-    def get(self, path: str) -> Response:
-        """The REST answer to a GET."""
-        self.requests += 1
-        return self._rest.get(path)
-
-    def call(self, method: str, arguments: Sequence[Any]) -> str:
-        """The JSON text that an RPC method answers with."""
-        return xmlrpc.call(self._rpc, method, arguments)
-
-    def put_zonefile(self, data: bytes) -> bool:
-        """Hand over a zone file; whether it is kept."""
-        answer = msgspec.json.decode(self.call("put_zonefiles", [[base64.b64encode(data).decode()]]))
-        self._copy()
-        return bool(answer["saved"][0])
-
-    def add_host(self, name: str, address: tuple[str, int]) -> None:
-        """It looks hosts up by itself."""
-        raise LabError(f"host {name}: a node in a process of its own finds none of the harness: use --node inprocess")
-
-    def close(self) -> None:
-        """Kill it, and remove its files."""
-        self._rest.close()
-        self._rpc.close()
-        self._child.end()
-        self._mirror.close()
 
     def _copy(self) -> None:
         self._mirror.copy(
