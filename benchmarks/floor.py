@@ -67,7 +67,7 @@ def run(chain: ChainBackend, identity: str) -> tuple[float, int, int]:
 def measure(name: str, rounds: int, cache: Path) -> dict[str, float | int | str]:
     """Figures of one backend, in milliseconds, after one scenario to warm it."""
     with RunDirectory.create(cache) as run_dir:
-        chain = open_backend(name, base_chain(), run_dir=run_dir.path, cache=cache, ports=PortPool())
+        chain = open_backend(name, base_chain(), run_dir=run_dir.path, cache=cache, ports=PortPool.claimed())
         try:
             run(chain, "floor/warm-up")
             results = [run(chain, f"floor/{index}") for index in range(rounds)]

@@ -116,7 +116,7 @@ def make_foreign(blocks: int, transactions: int, seed: int) -> list[ChainBlock]:
 def node_with(blocks: Sequence[ChainBlock], options: argparse.Namespace) -> Iterator[RegtestNode]:
     """A fresh bitcoind that has judged the base chain and these blocks."""
     program = find(options.bitcoind, options.cache)
-    with RunDirectory.create(options.cache) as run, start_node(program, run.path, PortPool()) as node:
+    with RunDirectory.create(options.cache) as run, start_node(program, run.path, PortPool.claimed()) as node:
         raws = [*base_chain().hex_blocks, *(block.raw.hex() for block in blocks)]
         for start in range(0, len(raws), 10):
             reasons = node.rpc.batch([("submitblock", (raw,)) for raw in raws[start : start + 10]])

@@ -160,7 +160,7 @@ def bitcoind_with(lab: Lab, options: argparse.Namespace, ports: PortPool) -> Ite
 
 def measure(options: argparse.Namespace) -> Iterator[Row]:
     """All parts, one after the other, against nodes that index the same chain."""
-    ports = PortPool()
+    ports = PortPool.claimed()
     if options.only:
         lab = make_chain(options.blocks, options.operations)
         with bitcoind_with(lab, options, ports) as bitcoind:

@@ -53,7 +53,6 @@ def open_chain(config: pytest.Config) -> Iterator[ChainBackend]:
     cache = cache_of(config)
     name = choose_chain(config.getoption("--chain"), config.getoption("--bitcoind"), cache, _reporter(config))
     sweep(cache)
-    worker = _worker_index(config)
     with RunDirectory.create(cache) as run_dir:
         chain = open_backend(
             name,
@@ -61,7 +60,7 @@ def open_chain(config: pytest.Config) -> Iterator[ChainBackend]:
             run_dir=run_dir.path,
             cache=cache,
             bitcoind=config.getoption("--bitcoind"),
-            ports=PortPool(worker),
+            ports=PortPool.claimed(),
         )
         try:
             yield chain
@@ -71,16 +70,10 @@ def open_chain(config: pytest.Config) -> Iterator[ChainBackend]:
 
 def open_driver(config: pytest.Config, chain: ChainBackend) -> AbstractContextManager[MakeNode]:
     """What makes the nodes of this process's scenarios: --node."""
-    worker, cache = _worker_index(config), cache_of(config)
     return open_nodes(
-        config.getoption("--node"), chain, cache=cache, worker=worker, report=_reporter(config),
+        config.getoption("--node"), chain, cache=cache_of(config), report=_reporter(config),
         restarted=bool(config.getoption("--restart-every")),
     )  # fmt: skip
-
-
-def _worker_index(config: pytest.Config) -> int:
-    name: str = getattr(config, "workerinput", {}).get("workerid", "gw0")
-    return int(name.removeprefix("gw"))
 
 
 def _reporter(config: pytest.Config) -> Callable[[str], None]:

@@ -86,9 +86,9 @@ def make_cache(bitcoind_binary: Bitcoind) -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def port_pool(worker_id: str) -> PortPool:
+def port_pool() -> PortPool:
     """The ports of this test worker."""
-    return PortPool(0 if worker_id == "master" else int(worker_id.removeprefix("gw")))
+    return PortPool.claimed()
 
 
 @pytest.fixture(scope="session")

@@ -26,12 +26,12 @@ import sys
 from pathlib import Path
 from bnslab.bitcoind import PortPool, RegtestNode, RunDirectory, find, guard
 
-program, cache, user_cache, worker, ended_by = sys.argv[1:]
+program, cache, user_cache, ended_by = sys.argv[1:]
 if ended_by == "guard":
     guard.spawn_prefix = lambda: ()
 run = RunDirectory.create(Path(cache))
 binary = find(None, Path(user_cache)) if program == "find" else find(Path(program), Path(cache))
-node = RegtestNode.start(binary, run.path, PortPool(int(worker)), mocktime=1500000000)
+node = RegtestNode.start(binary, run.path, PortPool.claimed(), mocktime=1500000000)
 print(run.path, node.pid, run._guard.pid, flush=True)
 sys.stdin.read()
 """
@@ -50,9 +50,7 @@ class Harness:
 
 
 @pytest.fixture
-def harness(
-    bitcoind_binary: Bitcoind, tmp_path: Path, port_pool: PortPool, worker_id: str
-) -> Iterator[Callable[[str], Harness]]:
+def harness(bitcoind_binary: Bitcoind, tmp_path: Path) -> Iterator[Callable[[str], Harness]]:
     """Starts another Python process that holds a running node; `ended_by` says who ends the node if it dies:
 
     the kernel (and the guard process), or the guard process alone.
@@ -62,11 +60,10 @@ def harness(
     found = (
         [str(bitcoind_binary.program), ""] if bitcoind_binary.source == "PATH" else ["find", str(entry.parent.parent)]
     )
-    worker = "99" if worker_id == "master" else str(50 + int(worker_id.removeprefix("gw")))
 
     def start(ended_by: str) -> Harness:
         process = subprocess.Popen(
-            [sys.executable, "-c", HARNESS, found[0], str(tmp_path), found[1], worker, ended_by],
+            [sys.executable, "-c", HARNESS, found[0], str(tmp_path), found[1], ended_by],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,7 @@ from bns.errors import InvalidInput
 from bnslab.bitcoind import BitcoindNotFound, PortPool, PortTaken, find, probe_flags
 from bnslab.bitcoind.flags import option_name
 from bnslab.bitcoind.locate import command, entries
-from bnslab.bitcoind.ports import is_free
+from bnslab.bitcoind.ports import RANGES, is_free
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,11 +145,25 @@ def test_the_real_one_knows_what_matters(bitcoind_binary: Bitcoind) -> None:
     assert {"startupnotify", "mocktime", "rpcbind", "printtoconsole"} <= bitcoind_binary.options
 
 
-def test_workers_never_share_a_port() -> None:
+def test_ranges_have_no_port_in_common() -> None:
     seen = [{pool.take() for _ in range(120)} for pool in (PortPool(n, free=lambda _: True) for n in range(100))]
     assert all(len(ports) == 120 for ports in seen)
     assert len(set().union(*seen)) == 12_000
     assert (min(map(min, seen)), max(map(max, seen))) == (20_000, 31_999)
+
+
+def test_a_claimed_range_is_not_shared() -> None:
+    def first(number: int) -> int:
+        return 90 if number == RANGES else 0
+
+    claimed = [PortPool.claimed(choose=first) for _ in range(3)]
+    ranges = [(pool.take() - 20_000) // 120 for pool in claimed]
+    assert len(set(ranges)) == 3
+    command = "from bnslab.bitcoind import PortPool; print(PortPool.claimed(choose=lambda n: n * 9 // 10).take())"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert (int(done.stdout) - 20_000) // 120 not in ranges
+    del claimed[0]
+    assert (PortPool.claimed(choose=first).take() - 20_000) // 120 == ranges[0]
 
 
 def test_ports_in_use_are_passed_over() -> None:
@@ -169,6 +185,6 @@ def test_a_listener_and_a_lingering_connection() -> None:
     assert is_free(port)
 
 
-def test_worker_out_of_range() -> None:
-    with pytest.raises(InvalidInput, match="worker: expected a number from 0 to 99, got 100"):
+def test_a_range_that_there_is_not() -> None:
+    with pytest.raises(InvalidInput, match="number of a range of ports: expected a number from 0 to 99, got 100"):
         PortPool(100)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RegtestNode]]:
-    program, ports = find(None, user_cache_path("bnslab")), PortPool()
+    program, ports = find(None, user_cache_path("bnslab")), PortPool.claimed()
     with RunDirectory.create(tmp_path_factory.mktemp("cache")) as directory:
         yield lambda: start_node(program, directory.path, ports)
 

@@ -61,7 +61,7 @@ def process(backend: BitcoindBackend, run_directory: Path, port_pool: PortPool) 
 @pytest.fixture(scope="module")
 def reference() -> Iterator[MakeNode]:
     cache = platformdirs.user_cache_path("bnslab")
-    with open_nodes("reference", MemoryBackend(base_chain()), cache=cache, worker=0, report=print) as make:
+    with open_nodes("reference", MemoryBackend(base_chain()), cache=cache, report=print) as make:
         yield make
 
 
@@ -140,9 +140,7 @@ def test_a_node_in_its_own_process_needs_a_bitcoind(project: Project) -> None:
 def test_a_node_that_does_not_exist(tmp_path: Path) -> None:
     with (
         pytest.raises(InvalidInput, match="node: expected one of inprocess, process, reference, got 'x'"),
-        open_nodes(
-            "x", MemoryBackend(base_chain()), cache=platformdirs.user_cache_path("bnslab"), worker=0, report=print
-        ),
+        open_nodes("x", MemoryBackend(base_chain()), cache=platformdirs.user_cache_path("bnslab"), report=print),
     ):
         pass
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import bnslab.session
 from bnslab.bitcoind import PortPool, PortTaken
 
 if TYPE_CHECKING:
@@ -264,9 +263,9 @@ def test_a_node_that_dies_is_told_of_and_replaced(project: Project, make_cache: 
 
 
 @pytest.fixture
-def taken(worker_id: str) -> Iterator[PortPool]:
+def taken() -> Iterator[PortPool]:
     """Ports of which every one has its listener already."""
-    pool = PortPool(80 if worker_id == "master" else 81 + int(worker_id.removeprefix("gw")))
+    pool = PortPool.claimed()
     listeners = []
     try:
         while True:
@@ -283,7 +282,7 @@ def test_a_run_without_a_free_port(
     project: Project, make_cache: Callable[[Path], Path], taken: PortPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write("tests/test_it.py", "def test_it(lab):\n    lab.mine()\n")
-    monkeypatch.setattr(bnslab.session, "PortPool", lambda _: taken)
+    monkeypatch.setattr(PortPool, "claimed", lambda: taken)
     outcome = project.run("tests", "--lab-cache", str(make_cache(project.path / "cache")))
     assert outcome.counts == {"error": 1}
     told = outcome.told("test_it")

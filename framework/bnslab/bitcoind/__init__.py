@@ -4,7 +4,7 @@
 cache = platformdirs.user_cache_path("bnslab")
 sweep(cache)
 binary = find(None, cache)
-with RunDirectory.create(cache) as run, RegtestNode.start(binary, run.path, PortPool(), mocktime=T0) as node:
+with RunDirectory.create(cache) as run, RegtestNode.start(binary, run.path, PortPool.claimed(), mocktime=T0) as node:
     node.rpc.call("getblockcount")
 ```
 """

@@ -31,8 +31,8 @@ _RECOMMENDED = (
     "-par=1",
     "-fastprune",
     "-blocksxor=0",
-    # One client that may be idle for long.
-    "-rpcthreads=2",
+    # Clients that may be idle for long; each node of a network has one thread waiting for a block.
+    "-rpcthreads=32",
     "-rpcservertimeout=7200",
     "-rpcworkqueue=200",
     # A chain whose clock stands still years ago is neither stale nor still loading.

@@ -1,10 +1,12 @@
-"""Ports for RPC servers: a range of its own for every worker, and a look whether a port is free."""
+"""Ports for RPC servers: a range of its own for every process that needs some, and a look whether a port is free."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Self
 
 from bns.errors import InvalidInput
 from bnslab.bitcoind.errors import PortTaken
@@ -13,10 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIRST_PORT = 20_000
-PORTS_PER_WORKER = 120
-WORKERS = 100
+PORTS_IN_RANGE = 120
+RANGES = 100
 """20,000 to 31,999: below 32768, where the system picks the ports of outgoing connections. A client that knocks at a
 closed port up there can end up connected to itself."""
+
+_FIRST_CLAIM = FIRST_PORT + RANGES * PORTS_IN_RANGE
+"""The port whose owner has the first range; the others follow."""
 
 
 def is_free(port: int) -> bool:
@@ -32,34 +37,58 @@ def is_free(port: int) -> bool:
 
 
 class PortPool:
-    """Ports of one worker, handed out in turn from a random place of its range.
+    """Ports of a range, handed out in turn from a random place in it. `choose(n)` gives a number below n.
 
-    Workers of one run never share a port; two runs on one machine may, and then `is_free`, bitcoind's own refusal and
-    the random credentials keep them apart. `worker` is 0 to 99; `choose(n)` gives a number below n.
+    A range that is claimed is shared with nobody. With others `is_free`, bitcoind's own refusal and the random
+    credentials keep two processes apart, but the port of a node that is down for a moment can be gone.
     """
 
     def __init__(
         self,
-        worker: int = 0,
+        number: int = 0,
         *,
         choose: Callable[[int], int] = secrets.randbelow,
         free: Callable[[int], bool] = is_free,
     ) -> None:
-        if not 0 <= worker < WORKERS:
-            raise InvalidInput("worker", worker, f"a number from 0 to {WORKERS - 1}")
-        self._first = FIRST_PORT + worker * PORTS_PER_WORKER
-        self._next = choose(PORTS_PER_WORKER)
+        if not 0 <= number < RANGES:
+            raise InvalidInput("number of a range of ports", number, f"a number from 0 to {RANGES - 1}")
+        self._first = FIRST_PORT + number * PORTS_IN_RANGE
+        self._next = choose(PORTS_IN_RANGE)
         self._free = free
+
+    @classmethod
+    def claimed(cls, *, choose: Callable[[int], int] = secrets.randbelow) -> Self:
+        """A pool with a range that no other process of this machine claims, until it or this process is gone.
+
+        If none is left, with any range.
+        """
+        first = choose(RANGES)
+        for number in (*range(first, RANGES), *range(first)):
+            if (claim := _claim(number)) is not None:
+                pool = cls(number, choose=choose)
+                weakref.finalize(pool, os.close, claim)
+                return pool
+        return cls(first, choose=choose)
 
     def take(self) -> int:
         """The next port nobody listens on; raises PortTaken when none of the range is free."""
-        for _ in range(PORTS_PER_WORKER):
+        for _ in range(PORTS_IN_RANGE):
             port = self._first + self._next
-            self._next = (self._next + 1) % PORTS_PER_WORKER
+            self._next = (self._next + 1) % PORTS_IN_RANGE
             if self._free(port):
                 return port
-        raise PortTaken(range(self._first, self._first + PORTS_PER_WORKER))
+        raise PortTaken(range(self._first, self._first + PORTS_IN_RANGE))
 
     def is_free(self, port: int) -> bool:
         """Whether nobody listens on `port` now."""
         return self._free(port)
+
+
+def _claim(number: int) -> int | None:
+    """A descriptor that holds on to a range; None if another one does."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as claim:
+        try:
+            claim.bind(("127.0.0.1", _FIRST_CLAIM + number))
+        except OSError:
+            return None
+        return claim.detach()

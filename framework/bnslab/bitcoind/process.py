@@ -38,12 +38,15 @@ class RegtestNode:
     The node announces itself: bitcoind's -startupnotify writes a word into a pipe once its RPC server works, and the
     kernel closes that pipe when the process ends. So waiting for either needs no knocking at the port, and an answer on
     the port can only come from this process. `rpc` is a client for it, `credentials` its user and password,
-    `rpc_port` its port on 127.0.0.1, `directory` its data directory, which goes away with `kill`. A context
-    manager.
+    `rpc_port` its port on 127.0.0.1, `directory` its data directory, which goes away with `kill`. What follows it can
+    live in `run_dir` beside it, at `ports`. A context manager.
     """
 
-    def __init__(self, command: Sequence[str], directory: Path, port: int, user: str, password: str) -> None:
+    def __init__(
+        self, command: Sequence[str], directory: Path, port: int, user: str, password: str, ports: PortPool
+    ) -> None:
         self.directory = directory
+        self.ports = ports
         self.credentials = (user, password)
         self.rpc = RpcClient(port, user, password, lost=self._notice_death)
         self._command = command
@@ -71,15 +74,14 @@ class RegtestNode:
         """
         taken = []
         for _ in range(_PORT_ATTEMPTS):
-            port = ports.take()
-            node = cls._launch(binary, run_dir, port, mocktime, extra, token)
+            node = cls._launch(binary, run_dir, ports, mocktime, extra, token)
             try:
                 node._wait_ready(clock)
             except NodeDied:
                 node.kill()
-                if ports.is_free(port):
+                if ports.is_free(node.rpc_port):
                     raise
-                taken.append(port)
+                taken.append(node.rpc_port)
             except BaseException:
                 node.kill()
                 raise
@@ -99,7 +101,7 @@ class RegtestNode:
         launched: list[Self] = []
         nodes: list[Self] = []
         try:
-            launched.extend(cls._launch(binary, run_dir, ports.take(), mocktime, extra, token) for _ in range(count))
+            launched.extend(cls._launch(binary, run_dir, ports, mocktime, extra, token) for _ in range(count))
             for node in launched:
                 try:
                     node._wait_ready(time.monotonic)
@@ -118,11 +120,12 @@ class RegtestNode:
         cls,
         binary: Bitcoind,
         run_dir: Path,
-        port: int,
+        ports: PortPool,
         mocktime: int,
         extra: Sequence[str],
         token: Callable[[], str],
     ) -> Self:
+        port = ports.take()
         directory = run_dir.resolve() / token()
         user, password = token(), token()
         flags = probe_flags(binary)
@@ -147,7 +150,12 @@ class RegtestNode:
             "-printtoconsole=0",
             f"-startupnotify=echo {_READY.decode()}",
         ]
-        return cls(command, directory, port, user, password)
+        return cls(command, directory, port, user, password, ports)
+
+    @property
+    def run_dir(self) -> Path:
+        """The run directory that its own is in."""
+        return self.directory.parent
 
     @property
     def rpc_port(self) -> int:

@@ -73,7 +73,7 @@ def open_backend(
     """
     match name:
         case "bitcoind":
-            program, pool = find(bitcoind, cache), ports or PortPool()
+            program, pool = find(bitcoind, cache), ports or PortPool.claimed()
             return BitcoindBackend(base, lambda: start_node(program, run_dir, pool))
         case "kernel":
             return KernelBackend(base, run_dir)

@@ -80,7 +80,7 @@ def command(
 
 
 def _target(against: str, chain: str, cache: Path, bitcoind: Path | None, stack: ExitStack) -> Target:
-    from bnslab.bitcoind import PortPool, RunDirectory, sweep
+    from bnslab.bitcoind import RunDirectory, sweep
     from bnslab.chain import open_backend
     from bnslab.chain.factory import base_chain
     from bnslab.fuzz.targets import AgainstModel, AgainstReference
@@ -93,6 +93,6 @@ def _target(against: str, chain: str, cache: Path, bitcoind: Path | None, stack:
         from bnslab.nodes.reference import ReferenceNode, install
 
         return AgainstReference(ReferenceNode(install(cache, report), run_dir))
-    backend = open_backend(chain, base_chain(), run_dir=run_dir, cache=cache, bitcoind=bitcoind, ports=PortPool())
+    backend = open_backend(chain, base_chain(), run_dir=run_dir, cache=cache, bitcoind=bitcoind)
     stack.callback(backend.close)
     return AgainstModel(backend)

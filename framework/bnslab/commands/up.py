@@ -73,7 +73,8 @@ def command(
     try:
         with ExitStack() as stack:
             run = stack.enter_context(RunDirectory.create(place))
-            devnet = Devnet(binary, run.path, PortPool(), rest_port=ports.rest, rpc_port=ports.rpc, failed=events.put)
+            pool = PortPool.claimed()
+            devnet = Devnet(binary, run.path, pool, rest_port=ports.rest, rpc_port=ports.rpc, failed=events.put)
             stack.enter_context(devnet)
             for_clients: dict[str, str] = {}
             if legacy_rpc or client_ports:

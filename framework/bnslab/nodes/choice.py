@@ -31,7 +31,7 @@ REMARKS = {
 
 @contextmanager
 def open_nodes(
-    name: str, chain: ChainBackend, *, cache: Path, worker: int, report: Callable[[str], None], restarted: bool = False
+    name: str, chain: ChainBackend, *, cache: Path, report: Callable[[str], None], restarted: bool = False
 ) -> Iterator[MakeNode]:
     """Makes nodes of a kind (NODES) for scenarios on a chain; what they need is installed on the way.
 
@@ -48,7 +48,7 @@ def open_nodes(
             case "inprocess":
                 yield _on_disk(run.path)
             case "process":
-                yield _process(chain, run.path, PortPool(worker))
+                yield _process(chain, run.path, PortPool.claimed())
             case "reference":
                 yield _reference(cache, run.path, report)
             case _:
