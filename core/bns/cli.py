@@ -56,6 +56,7 @@ def version() -> None:
 @click.option("--no-api", is_flag=True, help="Do not run the REST server.")
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--receipts-fd", type=int, hidden=True)
+@click.option("--tell-zonefiles", is_flag=True, hidden=True)
 @common_options
 @click.pass_obj
 def start(common: Common, /, foreground: bool, **given: Any) -> int:  # noqa: ANN401 - the options above

@@ -18,7 +18,7 @@ from bnslab.chain.base import BlockRefused
 from bnslab.chain.factory import BaseChain, BlockFactory
 from bnslab.exchange import RestExchange, RpcExchange
 from bnslab.moments import Moment
-from bnslab.network import Network, Topology
+from bnslab.networked import Networked
 from bnslab.nodes.inprocess import InProcessNode
 from bnslab.operations import Operations
 from bnslab.outputs import Outputs
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _TOP_UP = 100_000_000
 
 
-class Lab(Operations, DataPlane, Branches):
+class Lab(Operations, DataPlane, Branches, Networked):
     """A private chain, named wallets, a node that indexes the chain, and checks after every block.
 
     identity names the scenario; the same identity and script give the same block hashes.
@@ -75,7 +75,7 @@ class Lab(Operations, DataPlane, Branches):
         self.receipts: list[Receipt] = []
         self.published: list[ZonefileEntry] = []
         self.order_dependent: set[str] = set()
-        self.networks: list[Network] = []
+        self.networks = []
         self.sent: dict[str, Sent] = {}
         self.exchanges: list[Exchange] = []
         self._tip = chain.begin(identity)
@@ -179,22 +179,12 @@ class Lab(Operations, DataPlane, Branches):
         """Forget everything, and stop what serves."""
         if self._gaia is not None:
             self._gaia.close()
+        for network in self.networks:
+            network.close()
         self.node.close()
         for moment in self._past.values():
             moment.node.close()
         self._past.clear()
-
-    # Other nodes
-
-    def network(self, nodes: int = 5, topology: str | Topology = "mesh", **conditions: Any) -> Network:  # noqa: ANN401
-        """A network of so many simulated nodes and the lab's own; topology is mesh, chain, nat, churn or one made up.
-
-        The conditions are the keywords of bnslab.network.Network. At the end of the scenario every zone file must reach
-        every node.
-        """
-        network = Network(self, nodes, topology, **conditions)
-        self.networks.append(network)
-        return network
 
     # Wallets
 

@@ -68,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "unrecorded: the scenario has no fixture: it would be too large, or the reference stops at it"
     )
+    config.addinivalue_line("markers", "bitcoind: the scenario has nodes that follow a bitcoind; skipped without one")
     config.addinivalue_line("markers", "reorganised: the scenario takes blocks back; its fixture holds those that stay")
     config.addinivalue_line("markers", "epochs(*numbers, ends, reveal_expire, ...): rules of a scenario's chain")
     from bnslab.reporting import Reporting

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+import pytest
 
 from bns.errors import InvalidInput
 from bnslab import fixtures
@@ -31,8 +32,6 @@ from bnslab.summary import COSTS, FILLED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-
-    import pytest
 
     from bns.params import Params
     from bnslab.chain.base import ChainBackend
@@ -102,7 +101,9 @@ class Scenario:
         self._rpc_before, self._began = 0, 0.0
 
     def open(self) -> Lab:
-        """Start at the base chain."""
+        """Start at the base chain; skipped if the scenario needs a bitcoind, and the chain has none."""
+        if self._chain.name != "bitcoind" and self._item.get_closest_marker("bitcoind") is not None:
+            pytest.skip(f"needs a bitcoind, and the chain is {self._chain.name}")
         skipped = self._config.getoption("--lab-skip-check")
         params, mark = self._params(), self._item.get_closest_marker("p2pkh")
         kinds = self._modes.kinds(params, frozenset(() if mark is None else mark.args))

@@ -70,34 +70,6 @@ def zonefiles(directory: Path) -> list[bytes]:
     return [path.read_bytes() for path in directory.rglob("*.txt")]
 
 
-def test_processes_in_a_line_hand_zone_files_on(
-    make_lab: Labs, backend: BitcoindBackend, tmp_path: Path, port_pool: PortPool
-) -> None:
-    lab = make_lab(chain=backend, identity="processes in a line")
-    lab.namespace("test", by="alice")
-    with ExitStack() as stack:
-        cores = [Core(tmp_path / str(number), lab, backend.node, port_pool, stack) for number in range(3)]
-        for number, core in enumerate(cores):
-            core.set("environment", "BLOCKSTACK_ATLAS_PEER_PING_INTERVAL", 1)
-            core.set("blockstack", "atlas_port", core.rpc_port)
-            core.set("blockstack", "atlas_hostname", "localhost")
-            if number:
-                core.set("blockstack", "atlas_seeds", f"127.0.0.1:{cores[number - 1].rpc_port}")
-        processes = [core.start("--no-api") for core in cores]
-        files = announce(lab, *NAMES)
-        for process in processes:
-            process.wait_for(f"indexed up to block {lab.height}")
-        put(cores[0], *files[:2])
-        put(cores[2], *files[2:])
-        for process, lacking in zip(processes, (files[2:], files, files[:2]), strict=True):
-            wait_for_files(process, lacking)
-        for core in cores:
-            assert core.rpc("get_zonefile_inventory", 0, 1)["inv"] == "8A=="
-            assert set(zonefiles(core.directory / "zonefiles")) == set(files)
-            assert (core.directory / "atlas.db").exists()
-        assert f"localhost:{cores[0].rpc_port}" in cores[1].rpc("get_atlas_peers")["peers"]
-
-
 @pytest.mark.foreign
 def test_a_node_of_the_reference_exchanges_zone_files_with_ours(
     make_lab: Labs, backend: BitcoindBackend, tmp_path: Path, port_pool: PortPool, run_directory: Path
@@ -176,7 +148,7 @@ def test_no_time_passes_in_a_branch(make_lab: Labs) -> None:
 def test_a_file_that_does_not_get_through_is_found_out_at_the_end(
     make_lab: Labs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bnslab.network.PATIENCE", 50.0)
+    monkeypatch.setattr("bnslab.network.simulated.PATIENCE", 50.0)
     apart = Topology(lambda _node, _nodes: [0], lambda _nodes, _time, one, other: 2 not in (one, other))
     for skip in ((), ("network",)):
         lab = make_lab(skip=skip)
@@ -195,10 +167,10 @@ def test_a_file_that_does_not_get_through_is_found_out_at_the_end(
     [
         ({"nodes": 0}, "nodes: expected a number from 1 on"),
         ({"nodes": "3"}, "nodes: expected a number from 1 on"),
-        ({"topology": "ring"}, "topology: expected one of mesh, chain, nat, churn"),
+        ({"topology": "ring"}, "topology: expected one of mesh, line, chain, nat, churn"),
         ({"loss": 1}, "loss: expected a share below 1"),
     ],
 )
 def test_networks_that_cannot_be(make_lab: Labs, arguments: dict[str, object], complaint: str) -> None:
     with pytest.raises(InvalidInput, match=complaint):
-        make_lab().network(**arguments)  # type: ignore[arg-type]
+        make_lab().network(**arguments)  # type: ignore[call-overload]

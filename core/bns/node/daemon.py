@@ -66,7 +66,8 @@ class Node:
     """A node that answers requests and follows the chain between start and stop.
 
     serve_api is whether the REST server runs too. ended is called, in another thread, when the main loop has come to
-    its end, be it asked to or not; failure is then what it failed with. tell is that of the Follower.
+    its end, be it asked to or not; failure is then what it failed with. tell is that of the Follower, tell_zonefile is
+    that of the Offchain.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Node:
         expected: Mapping[int, str],
         ended: Callable[[], None],
         tell: Callable[[Receipt], None] | None = None,
+        tell_zonefile: Callable[[str], None] | None = None,
     ) -> None:
         self.config = config
         self.failure: BaseException | None = None
@@ -84,6 +86,7 @@ class Node:
         self._expected = expected
         self._ended = ended
         self._tell = tell
+        self._tell_zonefile = tell_zonefile
         self._closing = ExitStack()
 
     def start(self) -> None:
@@ -110,6 +113,7 @@ class Node:
         offchain = network = None
         if config.node.atlas:
             offchain = Offchain(state, zonefiles)
+            offchain.tell = self._tell_zonefile
             network = open_network(config, offchain, state, opened)
         progress = Passes(time.time, config.stale_seconds)
         follower = self._follower(state, offchain, progress, opened)
@@ -181,13 +185,16 @@ def run(
     expected: Mapping[int, str],
     ready: Callable[[], None],
     tell: Callable[[Receipt], None] | None = None,
+    tell_zonefile: Callable[[str], None] | None = None,
 ) -> None:
     """Run a node in the main thread until SIGTERM, SIGINT or SIGQUIT; ready is called once it answers.
 
     Raises what Node.start raises, and what its main loop failed with.
     """
     with stop_requests() as requests, _quick_switches():
-        node = Node(config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell)
+        node = Node(
+            config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell, tell_zonefile=tell_zonefile
+        )
         node.start()
         try:
             ready()

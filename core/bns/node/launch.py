@@ -32,7 +32,7 @@ class Orders:
     """A configuration, and what the command line says about this run.
 
     ready_fd is a descriptor on which the daemon says that it is ready, or why it is not; receipts_fd one on which
-    a node in the foreground tells of each block (bns.node.receipts).
+    a node in the foreground tells of each block (bns.node.receipts), with tell_zonefiles of each zone file too.
     """
 
     config: Config
@@ -43,6 +43,7 @@ class Orders:
     no_api: bool = False
     ready_fd: int | None = None
     receipts_fd: int | None = None
+    tell_zonefiles: bool = False
 
 
 def in_foreground(orders: Orders) -> None:
@@ -79,7 +80,8 @@ def _run(orders: Orders) -> None:
 
     with closing(PidFile(config.working_dir / FILE_NAME)):
         tell = receipts.write if receipts else None
-        daemon.run(config, serve_api=serve_api, expected=expected, ready=ready, tell=tell)
+        tell_zonefile = receipts.write_zonefile if receipts and orders.tell_zonefiles else None
+        daemon.run(config, serve_api=serve_api, expected=expected, ready=ready, tell=tell, tell_zonefile=tell_zonefile)
     log.info("the node has stopped")
 
 

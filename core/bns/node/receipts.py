@@ -1,4 +1,4 @@
-"""Receipts for whoever started a node: an empty line when it answers, a line of JSON for each block it answers from."""
+"""What whoever started a node is told: an empty line when it answers, a line of JSON for each block it answers from."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class ReceiptPipe:
     def write(self, receipt: Receipt) -> None:
         """Tell of a block. It waits while the pipe is full."""
         self._write(line_of(receipt))
+
+    def write_zonefile(self, hash_: str) -> None:
+        """Tell of a zone file that is kept, be it new or not."""
+        self._write(orjson.dumps({"zonefile": hash_}) + b"\n")
 
     def begin(self) -> None:
         """Tell that requests are answered."""

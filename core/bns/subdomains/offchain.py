@@ -16,7 +16,7 @@ from bns.zonefiles.announcements import Announcements
 from bns.zonefiles.store import MAX_ZONEFILE_SIZE, zonefile_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from bns.state.store import State
     from bns.subdomains.records import SubdomainRecord
@@ -37,10 +37,12 @@ class Offchain:
 
     After the state has applied or rolled back blocks, follow does the same here; it may be called inside the state's
     transaction (State.group). What it finds behind or ahead when it is made, it follows at once. Whoever calls from
-    several threads holds the node's lock. It is what bns.api asks of the Atlas of a node without peers.
+    several threads holds the node's lock. It is what bns.api asks of the Atlas of a node without peers. tell is called
+    with the hash (40 hex) of each zone file that put has kept.
     """
 
     def __init__(self, state: State, zonefiles: Zonefiles) -> None:
+        self.tell: Callable[[str], None] | None = None
         self.zonefiles = AllZonefiles(state.connection, zonefiles)
         self._state = state
         self.announced = Announcements(state.connection)
@@ -141,6 +143,8 @@ class Offchain:
         with self._state.group():
             self.announced.mark_present(hash_)
             self._table.enqueue(hash_, height)
+        if self.tell is not None:
+            self.tell(hash_)
         return True
 
     def count(self) -> int:

@@ -1,4 +1,4 @@
-"""Every announced zone file that any node of a network has reaches every node of it."""
+"""Every announced zone file that any node of a network has reaches every node of it, and all nodes agree."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Networks:
         """Nothing to see before the end."""
 
     def at_end(self, lab: Lab) -> None:
-        """See bnslab.network.Network.sync."""
+        """See sync and verify of the networks."""
         for network in lab.networks:
             network.sync()
+            network.verify()

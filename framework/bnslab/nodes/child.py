@@ -56,10 +56,11 @@ class Child:
     ) -> None:
         self._what = what
         self._directory = directory
-        self._reader = reader
+        self.reader = reader
         self._seconds = seconds
         self._clock = clock
         self._text = b""
+        self._closed = False
         tied = guard.spawn_prefix() if prefix is None else prefix
         try:
             with (directory / "log").open("wb") as log:
@@ -93,14 +94,14 @@ class Child:
             except BlockingIOError:
                 continue
             except OSError:
-                raise self._ended() from None
+                raise self.ended() from None
 
     def read(self) -> bytes:
         """The next line it tells; NodeFailed if it ends, or takes too long."""
         deadline = self._clock() + self._seconds
         while b"\n" not in self._text:
             if not self._read_more(deadline):
-                raise self._ended()
+                raise self.ended()
             if len(self._text) > _LONGEST_LINE:
                 raise self.failed(f"{self._what} told a line of more than {_LONGEST_LINE} bytes")
         line, _, self._text = self._text.partition(b"\n")
@@ -114,32 +115,45 @@ class Child:
         if self._text:
             raise self.failed(f"{self._what} told more than it was asked: {self._text[:80].decode(errors='replace')!r}")
         if self.process.wait() != 0:
-            raise self._ended()
+            raise self.ended()
 
     def _read_more(self, deadline: float) -> bool:
         """Wait for what it tells; False at the end of it. NodeFailed at the deadline."""
         watch = select.poll()
-        watch.register(self._reader, select.POLLIN)
+        watch.register(self.reader, select.POLLIN)
         if not watch.poll(max(0.0, deadline - self._clock()) * 1000):
             raise self.failed(f"{self._what} told nothing for {self._seconds:g} s")
-        chunk = os.read(self._reader, 1 << 16)
+        chunk = os.read(self.reader, 1 << 16)
         self._text += chunk
         return bool(chunk)
 
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has; its directory stays. NodeFailed unless it ends well."""
+        self.process.terminate()
+        self._close()
+        if self.process.returncode != 0:
+            raise self.ended()
+
     def end(self) -> None:
         """Kill it, and remove its directory."""
-        self.process.kill()
+        if not self._closed:
+            self.process.kill()
+            self._close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _close(self) -> None:
         self.process.wait()
-        os.close(self._reader)
+        os.close(self.reader)
         assert self.process.stdin is not None, "spawned with a pipe"
         self.process.stdin.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._closed = True
 
     def failed(self, what: str) -> NodeFailed:
         """An error that says what happened and how the log ends."""
         return NodeFailed(what, self._tail())
 
-    def _ended(self) -> NodeFailed:
+    def ended(self) -> NodeFailed:
+        """An error that says how it ended: it has, or is about to."""
         status = self.process.wait()
         how = f"exit status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
         return self.failed(f"{self._what} ended: {how}")

@@ -19,7 +19,7 @@ from bnslab.nodes.remote import RemoteNode
 from bnslab.nodes.told import Told, receipt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from bns.engine import Receipt
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from bnslab.bitcoind import PortPool, RegtestNode
     from bnslab.outputs import Outputs
 
-_PORT_ATTEMPTS = 8
+PORT_ATTEMPTS = 8
 _PORT_TAKEN = "the port is in use by another program"
+_NO_PEERS: Mapping[str, object] = {}
 _TABLES = (
     "name_records", "namespaces", "preorders", "history", "keychains", "chainstate", "snapshots", "atlas_zonefiles",
     "subdomain_records", "subdomain_queue", "subdomain_undo",
@@ -58,18 +59,17 @@ class ProcessNode(RemoteNode):
     ) -> None:
         """Start and wait until it answers; NodeFailed if it does not."""
         self._outputs = outputs
-        for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+        for attempts_left in reversed(range(PORT_ATTEMPTS)):
             directory = new_directory(run_dir, token())
             rpc_port, rest_port = ports.take(), ports.take()
-            _configure(directory, params, bitcoind, rpc_port, rest_port)
-            child = _start(directory)
+            configure(directory, params, bitcoind, rpc_port, rest_port)
+            child = start(directory)
             try:
                 child.read()
                 break
             except BaseException as error:
                 child.end()
-                taken = isinstance(error, NodeFailed) and any(_PORT_TAKEN in line for line in error.tail)
-                if not (taken and attempts_left):
+                if not (is_of_ports(error) and attempts_left):
                     raise
         self._database = directory / DATABASE
         super().__init__(child, Mirror(params, {}), rpc_port, rest_port)
@@ -91,19 +91,35 @@ class ProcessNode(RemoteNode):
         self._mirror.copy(((self._database, {table: table for table in _TABLES}),))
 
 
-def _configure(directory: Path, params: Params, bitcoind: RegtestNode, rpc_port: int, rest_port: int) -> None:
-    """Write the node's configuration: the rules of the chain, and no confirmations, which test mode implies."""
+def is_of_ports(error: BaseException) -> bool:
+    """Whether a node could not start because another program has one of its ports."""
+    return isinstance(error, NodeFailed) and any(_PORT_TAKEN in line for line in error.tail)
+
+
+def configure(
+    directory: Path,
+    params: Params,
+    bitcoind: RegtestNode,
+    rpc_port: int,
+    rest_port: int,
+    network: Mapping[str, object] = _NO_PEERS,
+) -> None:
+    """Write the node's configuration: the rules of the chain, and no confirmations, which test mode implies.
+
+    network are the settings of its part in the peer network; it looks at its peers every second.
+    """
     user, password = bitcoind.credentials
     parser = RawConfigParser()
     parser.read_dict(
         {
-            "blockstack": {"server_version": "19.0.8.1", "rpc_port": rpc_port},
+            "blockstack": {"server_version": "19.0.8.1", "rpc_port": rpc_port, **network},
             "blockstack-api": {"api_port": rest_port, "api_host": "127.0.0.1"},
             "bitcoind": {
                 "server": "127.0.0.1", "port": bitcoind.rpc_port, "user": user, "passwd": password, "regtest": "yes",
             },
             "environment": {
                 **params.to_reference_env(), SUBDOMAINS_VARIABLE: str(params.first_subdomain_block),
+                "BLOCKSTACK_ATLAS_PEER_PING_INTERVAL": "1",
             },
         }
     )  # fmt: skip
@@ -111,11 +127,12 @@ def _configure(directory: Path, params: Params, bitcoind: RegtestNode, rpc_port:
         parser.write(file)
 
 
-def _start(directory: Path) -> Child:
+def start(directory: Path, *options: str, what: str = "the node") -> Child:
+    """A node in the foreground that tells of what it does, with further options of `blockstack-core start`."""
     reader, writer = os.pipe()
     try:
         command = [sys.executable, "-P", "-m", "bns.cli", "start", "--foreground", f"--receipts-fd={writer}"]
-        command.append(f"--working-dir={directory}")
-        return Child("the node", command, directory, reader, pass_fds=(writer,))
+        command += [f"--working-dir={directory}", *options]
+        return Child(what, command, directory, reader, pass_fds=(writer,))
     finally:
         os.close(writer)
