@@ -222,7 +222,7 @@ def look_ups(who: str, rpc_port: int, api_port: int, seconds: float) -> Iterator
 @contextmanager
 def running(lab: Lab, bitcoind: RegtestNode, ports: PortPool) -> Iterator[Node]:
     """A node with an empty database."""
-    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(dir=bitcoind.run_dir) as directory, ExitStack() as stack:
         node = Node(Path(directory), lab, bitcoind, ports)
         stack.callback(node.close)
         yield node

@@ -17,10 +17,13 @@ from bns.commands import snapshots
 from bns.node.servers import listen
 from bns.node.snapshots.publisher import CHECK_SECONDS, Publisher
 from tests.files import PARAMS
+from tests.guard import guarded
 from tests.snapshot_nodes import KEYS, Place, configured, grow
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+__all__ = ["guarded"]
 
 SECRET = KEYS[0].secret.hex()
 PUBLIC = KEYS[0].public_key.hex()

@@ -11,6 +11,7 @@ import pytest
 from bnslab.bitcoind import Bitcoind, BitcoindNotFound, PortPool, RegtestNode, RunDirectory, find, install
 from bnslab.clients import ClientUnavailable, javascript
 from bnslab.nodes import reference as reference_node
+from tests.guard import guarded
 from tests.labs import Labs
 from tests.projects import Project
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bnslab.nodes.reference import Reference
+
+__all__ = ["guarded"]
 
 MOCKTIME = 1_500_000_000
 
