@@ -6,6 +6,7 @@ its answer may take, requests sent ahead of their turn, the number of connection
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,6 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator
 
 _HEAD_AT_ONCE = 1024
@@ -81,12 +81,25 @@ class Room:
         self.held = 0
         self.asking = Waiting(limits.seconds)
         self.taking = Waiting(limits.seconds)
+        self._stopping = False
+        self._left = asyncio.Event()
 
     def enter(self, connection: Connection) -> None:
         """A connection was made; another one has to go if they are too many."""
         self.open += 1
-        if self.open > self.limits.connections:
+        if self._stopping:
+            connection.transport.close()
+        elif self.open > self.limits.connections:
             next(iter(self.asking), connection).drop(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def leave(self, connection: Connection) -> None:
+        """A connection is lost."""
+        self.open -= 1
+        self.asking.end(connection)
+        self.taking.end(connection)
+        self.release(connection)
+        if self._stopping and not self.open:
+            self._left.set()
 
     def hold(self, connection: Connection, size: int) -> None:
         """So many more bytes are kept for a connection; others have to go if they are too many."""
@@ -106,9 +119,18 @@ class Room:
         connection.held = 0
 
     def stop(self) -> None:
-        """Drop nobody any more."""
+        """Drop nobody any more; close those that were accepted and are made only now."""
+        self._stopping = True
         self.asking.stop()
         self.taking.stop()
+
+    async def left(self) -> None:
+        """After stop, wait until no connection is left."""
+        made = asyncio.Event()
+        asyncio.get_running_loop().call_soon(made.set)
+        await made.wait()  # and so are those that were accepted before stop
+        if self.open:
+            await self._left.wait()
 
 
 class Connection(HttpToolsProtocol):
@@ -136,10 +158,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
-        self.room.open -= 1
-        self.room.asking.end(self)
-        self.room.taking.end(self)
-        self.room.release(self)
+        self.room.leave(self)
         self.pipeline.clear()
         super().connection_lost(exc)
 

@@ -139,7 +139,14 @@ class _Server(uvicorn.Server):
         self._room.stop()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        if self.server_state.tasks:
-            _, late = await asyncio.wait(self.server_state.tasks, timeout=LAST_ANSWERS_SECONDS)
-            for task in late:
+        try:
+            async with asyncio.timeout(LAST_ANSWERS_SECONDS):
+                if self.server_state.tasks:
+                    await asyncio.wait(self.server_state.tasks)
+                await self._room.left()
+        except TimeoutError:
+            for task in self.server_state.tasks:
                 task.cancel()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await self._room.left()
