@@ -17,6 +17,7 @@ from bnslab.branches import Branches
 from bnslab.chain.base import BlockRefused
 from bnslab.chain.factory import BaseChain, BlockFactory
 from bnslab.exchange import RestExchange, RpcExchange
+from bnslab.foresight import Foresight
 from bnslab.moments import Moment
 from bnslab.networked import Networked
 from bnslab.nodes.inprocess import InProcessNode
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _TOP_UP = 100_000_000
 
 
-class Lab(Operations, DataPlane, Branches, Networked):
+class Lab(Operations, DataPlane, Branches, Networked, Foresight):
     """A private chain, named wallets, a node that indexes the chain, and checks after every block.
 
     identity names the scenario; the same identity and script give the same block hashes.
@@ -253,16 +254,21 @@ class Lab(Operations, DataPlane, Branches, Networked):
     # Any transaction
 
     def send(self, draft: Draft, by: Wallet) -> Sent:
-        """Put an operation into the pending block, its wallet funded as needed."""
-        if by.balance < draft.amount:
-            self._fund(by, max(_TOP_UP, 2 * draft.amount))
-        transaction = draft.sign(by)
-        sent = Sent(draft.opcode, draft.subject, by.name, transaction.txid, self.height + 1, self._expected)
+        """Put an operation into the pending block, its wallet funded as needed; inside lab.refuses() refuse to."""
+        if self._refusal is not None:
+            return self._refuse(draft, by, self._refusal)
+        sent = self._put(draft, by)
         self._expect(sent)
-        self._queue(transaction)
         if self.recorder is not None and not self.branching:
             self.recorder.sent(draft, by, sent)
         return sent
+
+    def _put(self, draft: Draft, by: Wallet) -> Sent:
+        if by.balance < draft.amount:
+            self._fund(by, max(_TOP_UP, 2 * draft.amount))
+        transaction = draft.sign(by)
+        self._queue(transaction)
+        return Sent(draft.opcode, draft.subject, by.name, transaction.txid, self.height + 1, self._expected)
 
     def send_payload(self, payload: bytes, by: Wallet | str, outputs: Sequence[TxOut | None] = (None,)) -> Sent:
         """Put any OP_RETURN data into the pending block; outputs follow it, None stands for the change."""
@@ -272,6 +278,8 @@ class Lab(Operations, DataPlane, Branches, Networked):
 
     def send_transaction(self, transaction: Transaction) -> Sent:
         """Put any signed transaction into the pending block, as it is."""
+        if self._refusal is not None:
+            raise InvalidInput("lab.refuses()", "a signed transaction", "an operation that is not signed yet")
         sent = Sent("TRANSACTION", transaction.txid[:8], "hand", transaction.txid, self.height + 1, self._expected)
         self._expect(sent)
         self._queue(transaction)

@@ -42,12 +42,16 @@ CHANGE = None
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An operation before its inputs are known. subject is the name or namespace; one of the outputs is CHANGE."""
+    """An operation before its inputs are known. subject is the name or namespace; one of the outputs is CHANGE.
+
+    leads_to is what a preorder is for, as its sender would go on.
+    """
 
     opcode: str
     subject: str
     payload: bytes
     outputs: tuple[TxOut | None, ...]
+    leads_to: Draft | None = None
 
     @property
     def amount(self) -> int:
@@ -104,7 +108,8 @@ def preorder_namespace(
 ) -> Draft:
     """NAMESPACE_PREORDER: data, change, fee."""
     payload = namespace_preorder.encode(namespace_id, sender.script.hex(), reveal_address, consensus_hash)
-    return Draft("NAMESPACE_PREORDER", namespace_id, payload, (CHANGE, fee))
+    reveal = reveal_namespace(namespace_id, pay(reveal_address), PriceFunction(lifetime=52595))
+    return Draft("NAMESPACE_PREORDER", namespace_id, payload, (CHANGE, fee), reveal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,8 @@ def import_name(name: str, recipient: TxOut, value_hash: str) -> Draft:
 def preorder_name(name: str, sender: Wallet, recipient_address: str, consensus_hash: str, fee: TxOut) -> Draft:
     """NAME_PREORDER: data, change, fee."""
     payload = name_preorder.encode(name, sender.script.hex(), recipient_address, consensus_hash)
-    return Draft("NAME_PREORDER", name, payload, (CHANGE, fee))
+    registration = register_name(name, pay(recipient_address), None)
+    return Draft("NAME_PREORDER", name, payload, (CHANGE, fee), registration)
 
 
 def register_name(name: str, recipient: TxOut, value_hash: str | None) -> Draft:

@@ -6,6 +6,7 @@ from bnslab.corpus.rows import epoch_2_until, height_of, row, table, until, w0, 
 from bnslab.corpus.steps import (
     block,
     blocks,
+    forced,
     h00,
     h11,
     h22,
@@ -24,6 +25,7 @@ from bnslab.corpus.steps import (
     reg,
     renew,
     revealed,
+    unsent,
     upd,
     xfer,
 )  # fmt: skip
@@ -32,7 +34,7 @@ FULL = 6_400_000
 """Satoshis for foo.test in epochs 1 and 2."""
 TENTH = 640_000
 GRACE_5 = {"grace": (0, 0, 5)}
-GRACE = Reason.NAME_IN_GRACE_PERIOD
+GRACE, TAKEN, UNPAID = Reason.NAME_IN_GRACE_PERIOD, Reason.NAME_TAKEN, Reason.NO_RENEWAL_FEE
 
 
 def at(height):
@@ -96,7 +98,7 @@ def taken(*heights, value_hash=None, owner=None, since="import"):
     """A registration by w1 for w2 in each of these blocks fails: the name is alive."""
     return tuple(
         (
-            no(Reason.NAME_TAKEN, reg(w1 >> w2, value_hash=value_hash)), block, at(height),
+            forced(TAKEN, reg(w1 >> w2, value_hash=value_hash)), block, at(height),
             *([unchanged(since)] if owner is None else [own(owner), unchanged(since)]),
         )
         for height in heights
@@ -134,7 +136,7 @@ ROWS = table(
     row(
         "name_pre_reg_expire_nextepoch_reregister", until(698), ns(life=5), pre(w2 >> w3), block, note("preorder"),
         reg(w2 >> w3), block, at(693), note("registered"), blocks(5), block, pre(w2 >> w3), block,
-        no(Reason.NAME_TAKEN, reg(w2 >> w3)), block, own(w3, first="registered"), blocks(2),
+        no(TAKEN, reg(w2 >> w3)), block, own(w3, first="registered"), blocks(2),
         pre(w3 >> w4), block, reg(w3 >> w4), block, note("last"),
         own(w4, first="last", created="preorder", fee=FULL), live(w2 >> w3, fee=FULL), np(w3 >> w4),
         hist("registered", "NAME_REGISTRATION", address=w3, op_fee=FULL),
@@ -189,19 +191,20 @@ ROWS = table(
     row(
         "name_import_nextepoch_transfer_epoch3_renewxferup", until(692, 694, **GRACE_5), imported(), own(w3, exp=2),
         block, own(w3, exp=3), xfer(w3 >> w4), block, own(w4, exp=2, ddl=2), block, own(w4, exp=1, ddl=6), block,
-        at(696), no(GRACE, upd(h66, w4)), renew(w4 >> w2, value_hash=h22), block, at(697),
+        at(696), forced(GRACE, upd(h66, w4)), renew(w4 >> w2, value_hash=h22), block, at(697),
         own(w2, hash=h22, exp=4, ddl=9, renewed=6), price("foo", TENTH),
     ),
     row(
         "name_import_update_nextepoch_update_epoch3_renewxferup", until(692, 694, **GRACE_5), imported(),
         own(w3, exp=2), upd(h00, w3), block, own(w3, exp=3, hash=h00), upd(h33, w3), block,
         own(w3, exp=2, ddl=2, hash=h33), upd(h44, w3), block, own(w3, exp=1, ddl=6, hash=h44), block, at(696),
-        no(GRACE, upd(h66, w3)), renew(w3 >> w2, value_hash=h22), block, at(697),
+        forced(GRACE, upd(h66, w3)), renew(w3 >> w2, value_hash=h22), block, at(697),
         own(w2, hash=h22, exp=4, ddl=9, renewed=6), price("foo", TENTH),
     ),
     row(
         "name_import_nextepoch_epoch3_expire_reregup", until(693, 695, **GRACE_5), imported(), own(w3, exp=2),
-        blocks(2), own(w3, exp=2, ddl=2), blocks(2), at(696), own(w3, exp=0, ddl=5), blocks(5), absent(),
+        blocks(2), own(w3, exp=2, ddl=2), blocks(2), at(696), own(w3, exp=0, ddl=5),
+        *((unsent(UNPAID, pre(w3 >> w4)), block) for _ in range(4)), block, absent(),
         pre(w3 >> w4), block, reg(w3 >> w4, value_hash=h33), block, at(703), own(w4, hash=h33),
     ),
     row(
@@ -217,13 +220,13 @@ ROWS = table(
     ),
     row(
         "name_import_nextepoch_epoch3_expire_grace_renewxferup", until(693, 695, **GRACE_5),
-        IMPORTED_THEN_PREORDERED, no(Reason.NAME_TAKEN, reg(w1 >> w2)), renew(w3 >> w0, value_hash=h33), block,
-        at(701), own(w0), no(Reason.NAME_TAKEN, reg(w1 >> w2)), block, own(w0, hash=h33),
+        IMPORTED_THEN_PREORDERED, no(TAKEN, reg(w1 >> w2)), renew(w3 >> w0, value_hash=h33), block,
+        at(701), own(w0), forced(TAKEN, reg(w1 >> w2)), block, own(w0, hash=h33),
     ),
     row(
         "name_import_nextepoch_preorder_epoch3_expire_grace", until(693, 695, **GRACE_5), imported(),
         pre(w1 >> w2), block, at(693), taken(694, 695, 696, 697, owner=w3), taken(698, 699, value_hash=h44, owner=w3),
-        pre(w3 >> w0), taken(700, value_hash=h44, owner=w3), no(Reason.NO_RENEWAL_FEE, reg(w3 >> w0)), block, at(701),
+        pre(w3 >> w0), taken(700, value_hash=h44, owner=w3), forced(UNPAID, reg(w3 >> w0)), block, at(701),
         absent(), no(Reason.NOT_PREORDERED, reg(w1 >> w2)), block, absent(),
         reg(w3 >> w0, value_hash=h33), block, at(703), own(w0, hash=h33),
     ),

@@ -6,6 +6,7 @@ from bnslab.corpus.rows import E1, E2, WALLETS, row, table, w0, w1, w2, w3, w4, 
 from bnslab.corpus.steps import (
     block,
     blocks,
+    forced,
     h,
     h11,
     h22,
@@ -166,8 +167,8 @@ ROWS = table(
     row(
         "name_pre_reg_grace_expire", GRACE_5, ns(life=4, **CHEAP), p_r(w2 >> w3), blocks(3),
         no(Reason.NAME_IN_GRACE_PERIOD, upd(h22, w3)), block, own(w3, hash=None),
-        no(Reason.NAME_IN_GRACE_PERIOD, xfer(w3 >> w4)), block, own(w3),
-        no(Reason.NAME_IN_GRACE_PERIOD, revoke(w3)), block, own(w3, revoked=False),
+        forced(Reason.NAME_IN_GRACE_PERIOD, xfer(w3 >> w4)), block, own(w3),
+        forced(Reason.NAME_IN_GRACE_PERIOD, revoke(w3)), block, own(w3, revoked=False),
         renew(w3), block, own(w3, renewed=7),
     ),
     row(

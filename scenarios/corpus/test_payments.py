@@ -3,7 +3,25 @@
 from bnslab import Reason, epochs
 from bnslab.corpus.facts import absent, accepted, np, own, received
 from bnslab.corpus.rows import E3, row, table, w0, w1, w2, w3, w4
-from bnslab.corpus.steps import block, blocks, h11, h22, h33, imp, no, note, ns, nsrdy, p_r, pre, reg, renew, revealed
+from bnslab.corpus.steps import (
+    block,
+    blocks,
+    forced,
+    h11,
+    h22,
+    h33,
+    imp,
+    no,
+    note,
+    ns,
+    nsrdy,
+    p_r,
+    pre,
+    reg,
+    renew,
+    revealed,
+    unsent,
+)  # fmt: skip
 from bnslab.transactions import CARRIED
 
 FEE = 640_000
@@ -31,15 +49,16 @@ def burned(satoshis, since="start"):
 def last_renewal_burns(owner):
     """A renewal that pays the creator after the period, then one that burns."""
     return (
-        note("over"), no(WRONG, renew(owner, pay=w0)), block, own(owner, renewed_at="renewed"),
+        note("over"), forced(WRONG, renew(owner, pay=w0)), block, own(owner, renewed_at="renewed"),
         renew(owner), block, note("burnt"), own(owner, renewed_at="burnt"), burned(FEE, "over"),
     )  # fmt: skip
 
 
 def two_more(payer, owner):
     """foo2 pays as it must; foo_fail pays the creator, too late."""
+    failing = pre(payer >> owner, "foo_fail", pay=w0, fee=FEE)
     return (
-        note("over"), pre(payer >> owner, "foo2"), pre(payer >> owner, "foo_fail", pay=w0, fee=FEE), block,
+        note("over"), pre(payer >> owner, "foo2"), unsent(WRONG, failing), failing, block,
         reg(payer >> owner, "foo2"), no(WRONG, reg(payer >> owner, "foo_fail")), block,
         own(owner, "foo2", fee=FOO2), absent("foo_fail"), burned(FOO2, "over"),
         gained(1, "over", more=CARRIED_TWICE if owner == w0 else 0),
@@ -56,7 +75,8 @@ ROWS = table(
         own(w1, hash=h33),
     ),
     row(
-        "name_pre_reg_pay2ns_fail", E3, OPEN, pre(w2 >> w3, pay=w1), block, no(WRONG, reg(w2 >> w3)), block, absent(),
+        "name_pre_reg_pay2ns_fail", E3, OPEN, unsent(WRONG, pre(w2 >> w3, pay=w1)),
+        pre(w2 >> w3, pay=w1), block, no(WRONG, reg(w2 >> w3)), block, absent(),
         no(Reason.PREORDER_PENDING, pre(w2 >> w3, pay=w0)), block, accepted(0),
         pre(w2 >> w4, pay=w0), block, reg(w2 >> w4), block, gained(2), own(w4), np(w2 >> w4),
     ),

@@ -6,6 +6,7 @@ from bnslab.corpus.rows import E1, WALLETS, row, table, w1, w2, w3, w4
 from bnslab.corpus.steps import (
     block,
     blocks,
+    forced,
     h11,
     h22,
     h33,
@@ -20,6 +21,7 @@ from bnslab.corpus.steps import (
     reg,
     revealed,
     revoke,
+    unsent,
     upd,
     xfer,
 )  # fmt: skip
@@ -43,7 +45,9 @@ ROWS = table(
     ),
     row(
         "name_pre_reg_quota_sameblock", E1, ns(), by_turns(pre, [*FOOS, "foo25"], w2, w3), block,
-        by_turns(reg, FOOS, w2, w3), no(TOO_MANY, reg(w2 >> w3, "foo26")), block, ONE_MORE,
+        by_turns(reg, FOOS, w2, w3), no(TOO_MANY, reg(w2 >> w3, "foo26")), block,
+        unsent(TOO_MANY, pre(w2 >> w3, "bar")), pre(w2 >> w3, "bar"), block,
+        forced(TOO_MANY, reg(w2 >> w3, "bar")), block, absent("bar"),
         ALL_OWNED, absent("foo25", "foo26"),
     ),
     row(

@@ -191,6 +191,24 @@ def no(reason: Reason, *ops: Op | Importing) -> tuple[Step, ...]:
     return tuple(refused(op) for op in ops)
 
 
+def unsent(reason: Reason, *ops: Op) -> tuple[Step, ...]:
+    """Operations that a careful client refuses to send for a reason (Lab.refuses): `✗` in the catalogue."""
+
+    def refused(op: Op) -> Step:
+        def step(play: Play) -> None:
+            with play.lab.refuses(reason):
+                op(play)
+
+        return step
+
+    return tuple(refused(op) for op in ops)
+
+
+def forced(reason: Reason, *ops: Op) -> tuple[Step, ...]:
+    """Operations that a careful client refuses to send, and the block rejects, for a reason: `✗ and !`."""
+    return *unsent(reason, *ops), *no(reason, *ops)
+
+
 def _by_to(play: Play, pair: Pair) -> tuple[Wallet, Wallet]:
     return play.wallet(pair.sender), play.wallet(pair.owner)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from bns.bitcoin.address import script_of_address
@@ -66,12 +67,14 @@ class Runner(Expectations):
 
     def _carry_out(self, step: Step) -> None:
         given = dict(step.arguments)
+        refusal: Reason | None = given.pop("refused_because", None)
         verdict = _verdict(given)
         arguments = {name: self._argument(name, value, step) for name, value in given.items()}
         subjects = [self._subject(value) for value in step.subjects]
         method = LAB_METHODS.get(step.verb)
         carry_out = getattr(self.lab, method) if method else getattr(self, f"_{step.verb}")
-        sent = carry_out(*subjects, **arguments)
+        with nullcontext() if refusal is None else self.lab.refuses(refusal):
+            sent = carry_out(*subjects, **arguments)
         if verdict is not None:
             sent.expected = verdict
 

@@ -55,7 +55,7 @@ class Vocabulary:
         return frozenset(_WORD.findall(grammar())) | {"expiry", "deadline", "change"}
 
 
-VERDICTS = ("rejects_because", "rejects", "undecided", "gives")
+VERDICTS = ("rejects_because", "rejects", "refused_because", "undecided", "gives")
 """Clauses of which a statement has one at most."""
 
 
