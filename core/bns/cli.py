@@ -57,6 +57,7 @@ def version() -> None:
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--receipts-fd", type=int, hidden=True)
 @click.option("--tell-zonefiles", is_flag=True, hidden=True)
+@path_option("--hosts-file", text="The only hosts of the web, for tests.", hidden=True)
 @common_options
 @click.pass_obj
 def start(common: Common, /, foreground: bool, **given: Any) -> int:  # noqa: ANN401 - the options above

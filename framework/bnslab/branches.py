@@ -161,8 +161,10 @@ class Branches(ABC):
             self.chain.rollback(tip.height)
             self.node.rollback(tip.height)
             self._tip = tip
-        if len(self.published) > published:  # a node keeps what it was given: have another
+        if len(self.published) > published:  # a node keeps what it was given
             del self.published[published:]
+            if self.node.forget_zonefiles(published):
+                return
             self.node.close()
             self.node = self._indexed(tip.height, self._make_node)
 

@@ -31,6 +31,10 @@ class NotSaid(LabError):
     """A scenario asks for a reason, and its node gives none."""
 
 
+class NotSupported(LabError):
+    """A scenario asks for something that its node cannot do."""
+
+
 class EmptyScenario(LabError):
     """A scenario ended without a single block."""
 

@@ -69,7 +69,16 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "unrecorded: the scenario has no fixture: it would be too large, or the reference stops at it"
     )
     config.addinivalue_line("markers", "bitcoind: the scenario has nodes that follow a bitcoind; skipped without one")
+    config.addinivalue_line(
+        "markers", "otherwise_on(node, reason): the scenario must fail on this kind of node, such as the reference"
+    )
     config.addinivalue_line("markers", "reorganised: the scenario takes blocks back; its fixture holds those that stay")
+    if any(config.getoption(name) for name in ("--reorg-every", "--restart-every")) or (
+        config.getoption("--node") != "inprocess"
+    ):
+        from bnslab.modes import require_possible
+
+        require_possible(config)
     config.addinivalue_line("markers", "epochs(*numbers, ends, reveal_expire, ...): rules of a scenario's chain")
     from bnslab.reporting import Reporting
     from bnslab.summary import Summary
@@ -95,7 +104,11 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Shuffle; every worker comes to the same order."""
+    """Mark what must fail on the node of this run. Shuffle; every worker comes to the same order."""
+    if config.getoption("--node") != "inprocess":
+        from bnslab.selection import expect_failures
+
+        expect_failures(items, config.getoption("--node"))
     seed = config.getoption("--shuffle")
     if seed is not None:
         Random(seed).shuffle(items)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bns.errors import BnsError
-from bnslab.errors import LabError, NotSaid
+from bnslab.errors import LabError, NotSaid, NotSupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -45,7 +45,7 @@ class Reporting:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Replace the traceback of an error made on purpose by what a scenario's author needs."""
         report = yield
-        if call.excinfo is not None and isinstance(call.excinfo.value, NotSaid):
+        if call.excinfo is not None and isinstance(call.excinfo.value, NotSaid | NotSupported):
             report.outcome = "skipped"
             report.longrepr = (str(item.path), (item.location[1] or 0) + 1, f"Skipped: {call.excinfo.value}")
         if call.when != "teardown":

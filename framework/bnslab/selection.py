@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bnslab.nodes import NODES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
@@ -65,6 +67,19 @@ def quarantine(items: Iterable[pytest.Item], entries: Sequence[Quarantined]) -> 
         if entry is not None:
             reason = f"in quarantine until {entry.until}: {entry.reason}"
             item.add_marker(pytest.mark.xfail(reason=reason, strict=False))
+
+
+def expect_failures(items: Iterable[pytest.Item], node: str) -> None:
+    """Have the tests fail that are marked otherwise_on(node, reason). UsageError for a mark that says anything else."""
+    for item in items:
+        for mark in item.iter_markers("otherwise_on"):
+            if len(mark.args) != 2 or mark.kwargs or mark.args[0] not in NODES or not isinstance(mark.args[1], str):
+                nodes = ", ".join(NODES)
+                raise pytest.UsageError(
+                    f"{item.nodeid}: otherwise_on: expected one of {nodes}, and why; got {mark.args}"
+                )
+            if mark.args[0] == node:
+                item.add_marker(pytest.mark.xfail(reason=f"on the {node}: {mark.args[1]}", strict=True))
 
 
 def read_shard(text: str) -> tuple[int, int]:

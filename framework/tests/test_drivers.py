@@ -129,18 +129,17 @@ def test_a_dead_node_is_named_with_the_end_of_its_log(
         lab.mine()
 
 
-def test_a_node_in_its_own_process_needs_a_bitcoind(project: Project) -> None:
-    project.write("tests/test_it.py", "def test_one(lab):\n    lab.mine()\n")
-    outcome = project.run("tests", "--chain", "memory", "--node", "process")
-    assert outcome.counts == {"error": 1}
-    expected = "InvalidInput: --chain: expected bitcoind: a node in its own process follows a real one, got 'memory'"
-    assert outcome.told("test_one")[0] == expected
-
-
-def test_a_node_that_does_not_exist(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("x", "node: expected one of inprocess, process, reference, got 'x'"),
+        ("process", "--chain: expected bitcoind: a node in its own process follows a real one, got 'memory'"),
+    ],
+)
+def test_nodes_that_there_are_not(tmp_path: Path, name: str, told: str) -> None:
     with (
-        pytest.raises(InvalidInput, match="node: expected one of inprocess, process, reference, got 'x'"),
-        open_nodes("x", MemoryBackend(base_chain()), cache=platformdirs.user_cache_path("bnslab"), report=print),
+        pytest.raises(InvalidInput, match=told),
+        open_nodes(name, MemoryBackend(base_chain()), cache=tmp_path, report=print),
     ):
         pass
 
@@ -169,3 +168,28 @@ def test_a_scenario_that_asks_why_is_skipped_where_nobody_says(project: Project)
     outcome = project.run("tests", "--chain", "memory", "-rs")
     assert outcome.counts == {"skipped": 1}
     assert "it does not say why" in outcome.stdout
+
+
+def test_what_a_node_does_otherwise_must_fail_there(project: Project) -> None:
+    project.write(
+        "tests/test_it.py",
+        "import pytest\n\n\n"
+        '@pytest.mark.otherwise_on("reference", "it stops")\n'
+        '@pytest.mark.otherwise_on("process", "it is slow")\n'
+        'def test_one():\n    assert 1 == 2, "wrong"\n\n\n'
+        '@pytest.mark.otherwise_on("reference", "it stops")\ndef test_two():\n    pass\n',
+    )
+    assert project.run("tests", "--node", "inprocess").counts == {"failed": 1, "passed": 1}
+    outcome = project.run("tests", "--node", "reference", "-rx")
+    assert outcome.counts == {"failed": 1, "xfailed": 1}
+    assert "on the reference: it stops" in outcome.stdout
+    assert "[XPASS(strict)] on the reference: it stops" in outcome.stdout
+
+
+@pytest.mark.parametrize("arguments", ["", '"reference"', '"elsewhere", "why"', '"process", 7', '"process", why="so"'])
+def test_marks_that_say_something_else(project: Project, arguments: str) -> None:
+    mark = f"@pytest.mark.otherwise_on({arguments})"
+    project.write("tests/test_it.py", f"import pytest\n\n\n{mark}\ndef test_one():\n    pass\n")
+    outcome = project.run("tests", "--node", "reference")
+    assert outcome.status == 4
+    assert "test_one: otherwise_on: expected one of inprocess, process, reference, and why; got (" in outcome.stderr

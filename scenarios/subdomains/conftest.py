@@ -96,7 +96,8 @@ class Rounds:
         """Assert that the accepted records of each subdomain are those of these rounds."""
         for name in DOMAINS:
             answer = self.lab.call("get_name_blockchain_record", f"bar.{name}")
-            found = [entry for entries in answer["record"]["history"].values() for entry in entries]
+            history = answer["record"]["history"]
+            found = [entry for height in sorted(history, key=int) for entry in history[height]]
             wanted = [self.records[key][name][0] for key in keys]
             assert [(entry["address"], entry["sequence"]) for entry in found] == [
                 (draft.owner.address, draft.sequence) for draft in wanted

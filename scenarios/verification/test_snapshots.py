@@ -7,6 +7,9 @@ from bns.zonefiles.store import zonefile_hash
 from bnslab import epochs
 from bnslab.snapshots import NodeOnDisk, Restored
 
+KEPT_ELSEWHERE = pytest.mark.otherwise_on(
+    "reference", "it keeps keychains in files, and no digests of subdomain records"
+)
 ENOUGH = [((3, 4, 5), 3), ((5, 4, 3), 3), ((3, 4), 2), ((3, 5), 2), ((4, 5), 2), ((3,), 1), ((4, 0), 1), ((0, 1, 5), 1)]
 TOO_FEW = [((3,), 2), ((3, 4), 3), ((0,), 1), ((0, 3), 2), ((0, 3, 4), 3)]
 
@@ -30,6 +33,7 @@ def check_signers(lab, wallets, tmp_path):
 
 
 @epochs(1)
+@KEPT_ELSEWHERE
 def test_name_pre_reg_fast_sync(lab, tmp_path):
     wallets = [lab.wallet(f"wallet {number}") for number in range(6)]
     lab.namespace("test", by=wallets[0])
@@ -55,6 +59,7 @@ def test_name_pre_reg_fast_sync(lab, tmp_path):
 
 
 @epochs(1)
+@KEPT_ELSEWHERE
 def test_name_pre_reg_snapshots(lab, tmp_path):
     creator, revealer, payer, owner, signer = [lab.wallet(f"wallet {number}") for number in range(5)]
     node, published = NodeOnDisk(lab, tmp_path / "node"), tmp_path / "published"
@@ -91,6 +96,7 @@ def test_name_pre_reg_snapshots(lab, tmp_path):
 
 
 @epochs(3, lifetime=1, grace=1)
+@KEPT_ELSEWHERE
 def test_name_pre_regup_subdomain_fast_sync(lab, tmp_path):
     wallets = [lab.wallet(f"wallet {number}") for number in range(6)]
     lab.namespace("test", by=wallets[0])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gc
 import logging
+import socket
 import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from bns.api.rest import rest_app
 from bns.api.rpc import rpc_app
 from bns.api.sources import Passes
 from bns.bitcoin.network import MAINNET
+from bns.identity.hosts import KnownHosts, read_hosts
 from bns.identity.profiles import ProfileFinder
 from bns.identity.web import Web
 from bns.node.backups import Backups
@@ -30,7 +33,7 @@ from bns.subdomains.offchain import Offchain
 from bns.zonefiles.store import ZonefileStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bns.engine import Receipt
@@ -66,8 +69,9 @@ class Node:
     """A node that answers requests and follows the chain between start and stop.
 
     serve_api is whether the REST server runs too. ended is called, in another thread, when the main loop has come to
-    its end, be it asked to or not; failure is then what it failed with. tell is that of the Follower, tell_zonefile is
-    that of the Offchain.
+    its end, be it asked to or not; failure is then what it failed with. tell and tell_back are those of the Follower,
+    tell_zonefile is that of the Offchain. With a hosts_file it finds no other hosts of the web than those in there
+    (bns.identity.hosts).
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class Node:
         ended: Callable[[], None],
         tell: Callable[[Receipt], None] | None = None,
         tell_zonefile: Callable[[str], None] | None = None,
+        tell_back: Callable[[int], None] | None = None,
+        hosts_file: Path | None = None,
     ) -> None:
         self.config = config
         self.failure: BaseException | None = None
@@ -87,6 +93,9 @@ class Node:
         self._ended = ended
         self._tell = tell
         self._tell_zonefile = tell_zonefile
+        self._tell_back = tell_back
+        self._hosts_file = hosts_file
+        self._look: Callable[[], None] = lambda: None
         self._closing = ExitStack()
 
     def start(self) -> None:
@@ -121,7 +130,7 @@ class Node:
             state, offchain, zonefiles, progress=progress, test_mode=config.test_mode,
             rpc_url=f"http://localhost:{config.node.rpc_port}",
             peers=None if network is None else network.peers,
-            profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest)),
+            profiles=ProfileFinder(Web(allow_loopback=config.bitcoind.regtest, resolve=_resolver(self._hosts_file))),
             unspents=self._unspents(opened),
         )  # fmt: skip
         opened.callback(seen.close)
@@ -160,7 +169,8 @@ class Node:
         except SourceUnavailable as error:
             log.warning("%s; waiting for it", error)
         patient = RpcClient.of(config.bitcoind, config.poll_seconds + _LONG_POLL_MARGIN)
-        follower.tell = self._tell
+        follower.tell, follower.tell_back = self._tell, self._tell_back
+        self._look = follower.wake
         follower.watch = TipWatch(patient, config.poll_seconds, follower.wake)
         opened.callback(follower.watch.close)
         return follower
@@ -172,6 +182,10 @@ class Node:
             self.failure = error
         finally:
             self._ended()
+
+    def look(self) -> None:
+        """Look at the chain now, as when there is a new block; nothing before the start."""
+        self._look()
 
     def stop(self) -> None:
         """Finish the block and the answers in progress, and close everything."""
@@ -186,19 +200,24 @@ def run(
     ready: Callable[[], None],
     tell: Callable[[Receipt], None] | None = None,
     tell_zonefile: Callable[[str], None] | None = None,
+    tell_back: Callable[[int], None] | None = None,
+    hosts_file: Path | None = None,
 ) -> None:
     """Run a node in the main thread until SIGTERM, SIGINT or SIGQUIT; ready is called once it answers.
+
+    SIGUSR1 makes it look at the chain at once.
 
     Raises what Node.start raises, and what its main loop failed with.
     """
     with stop_requests() as requests, _quick_switches():
         node = Node(
-            config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell, tell_zonefile=tell_zonefile
-        )
+            config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell, tell_back=tell_back,
+            tell_zonefile=tell_zonefile, hosts_file=hosts_file,
+        )  # fmt: skip
         node.start()
         try:
             ready()
-            requests.wait()
+            requests.wait(look=node.look)
         finally:
             node.stop()
     if node.failure is not None:
@@ -216,6 +235,10 @@ def _quick_switches() -> Iterator[None]:
     finally:
         gc.unfreeze()
         sys.setswitchinterval(former)
+
+
+def _resolver(hosts_file: Path | None) -> Callable[..., Sequence[tuple[Any, ...]]]:
+    return socket.getaddrinfo if hosts_file is None else KnownHosts(partial(read_hosts, hosts_file))
 
 
 def _open_state(config: Config) -> SharedState:

@@ -110,7 +110,8 @@ class TipWatch:
 class Follower:
     """Keeps a state where the chain is, until it is asked to stop.
 
-    tell is called for each block once requests are answered from it, with what it did.
+    tell is called for each block once requests are answered from it, with what it did, and tell_back with the height
+    of the last block that is left once those above are forgotten.
     greet is called before the first look at the chain and raises a SourceError if the source is the wrong one.
     poll_seconds is the longest time between two looks, expected the consensus hashes that must come out, chance gives
     numbers from 0 to 1.
@@ -128,13 +129,14 @@ class Follower:
     chance: Callable[[], float] = random.random
     watch: TipWatch | None = None
     tell: Callable[[Receipt], None] | None = None
+    tell_back: Callable[[int], None] | None = None
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: bool = False
     _greeted: bool = False
     _target: int = 0
     _compared: int = 0
     _told: tuple[int, str | None] | None = None
-    _untold: list[Receipt] = field(default_factory=list)
+    _untold: list[Receipt | int] = field(default_factory=list)
 
     def wake(self) -> None:
         """Look at the chain now."""
@@ -184,10 +186,13 @@ class Follower:
         return seen
 
     def _tell(self) -> None:
-        receipts, self._untold = self._untold, []
-        for receipt in receipts:
-            if self.tell is not None:
-                self.tell(receipt)
+        untold, self._untold = self._untold, []
+        for news in untold:
+            if not isinstance(news, int):
+                if self.tell is not None:
+                    self.tell(news)
+            elif self.tell_back is not None:
+                self.tell_back(news)
 
     def _catch_up(self) -> Summary:
         hooks = Hooks(within=self._within, progress=self._report, applied=self._applied, rolled_back=self._rolled_back)
@@ -231,5 +236,7 @@ class Follower:
         log.debug("block %d: %d accepted, %d rejected, %s", receipt.height, *counts, receipt.consensus_hash)
 
     def _rolled_back(self, height: int) -> None:
+        if self.tell_back is not None:
+            self._untold.append(height)
         log.warning("the chain was reorganised: back to block %d", height)
         self.backups.drop_above(height)

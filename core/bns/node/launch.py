@@ -33,6 +33,7 @@ class Orders:
 
     ready_fd is a descriptor on which the daemon says that it is ready, or why it is not; receipts_fd one on which
     a node in the foreground tells of each block (bns.node.receipts), with tell_zonefiles of each zone file too.
+    hosts_file has all hosts of the web that a node in the foreground is to find (bns.identity.hosts).
     """
 
     config: Config
@@ -44,6 +45,7 @@ class Orders:
     ready_fd: int | None = None
     receipts_fd: int | None = None
     tell_zonefiles: bool = False
+    hosts_file: Path | None = None
 
 
 def in_foreground(orders: Orders) -> None:
@@ -79,9 +81,12 @@ def _run(orders: Orders) -> None:
             answer(orders.ready_fd, READY)
 
     with closing(PidFile(config.working_dir / FILE_NAME)):
-        tell = receipts.write if receipts else None
+        tell, tell_back = (receipts.write, receipts.rolled_back) if receipts else (None, None)
         tell_zonefile = receipts.write_zonefile if receipts and orders.tell_zonefiles else None
-        daemon.run(config, serve_api=serve_api, expected=expected, ready=ready, tell=tell, tell_zonefile=tell_zonefile)
+        daemon.run(
+            config, serve_api=serve_api, expected=expected, ready=ready, tell=tell, tell_back=tell_back,
+            tell_zonefile=tell_zonefile, hosts_file=orders.hosts_file,
+        )  # fmt: skip
     log.info("the node has stopped")
 
 

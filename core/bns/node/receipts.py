@@ -1,4 +1,7 @@
-"""What whoever started a node is told: an empty line when it answers, a line of JSON for each block it answers from."""
+"""What whoever started a node is told: an empty line when it answers, a line of JSON for each block it answers from.
+
+A line that is a number tells of a height to which it has rolled back.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,10 @@ class ReceiptPipe:
     def write_zonefile(self, hash_: str) -> None:
         """Tell of a zone file that is kept, be it new or not."""
         self._write(orjson.dumps({"zonefile": hash_}) + b"\n")
+
+    def rolled_back(self, height: int) -> None:
+        """Tell that the blocks above a height are forgotten."""
+        self._write(b"%d\n" % height)
 
     def begin(self) -> None:
         """Tell that requests are answered."""

@@ -1,4 +1,4 @@
-"""Signals that ask a process to stop, as something to wait for."""
+"""Signals that ask a process to stop, or to look at the chain, as something to wait for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+LOOK = signal.SIGUSR1
+"""Asks a node to look at the chain at once."""
 
 
 class StopRequests:
@@ -18,13 +21,15 @@ class StopRequests:
         self._inbox = inbox
         self._outbox = outbox
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for a request, for so many seconds at most; whether there was one."""
+    def wait(self, seconds: float | None = None, look: Callable[[], None] = lambda: None) -> bool:
+        """Wait for a request, for so many seconds at most; whether there was one. LOOK calls look, and is none."""
         self._inbox.settimeout(seconds)
         try:
-            return bool(self._inbox.recv(1))
+            while (byte := self._inbox.recv(1)) == bytes([LOOK]):
+                look()
         except TimeoutError:
             return False
+        return bool(byte)
 
     def ask(self) -> None:
         """Ask, in whichever thread."""
@@ -34,11 +39,11 @@ class StopRequests:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequests]:
-    """SIGTERM, SIGINT and SIGQUIT as requests. To be called in the main thread."""
+    """SIGTERM, SIGINT, SIGQUIT and LOOK as requests. To be called in the main thread."""
     inbox, outbox = socket.socketpair()
     outbox.settimeout(0)
     with inbox, outbox:
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, LOOK)
         former = {number: signal.signal(number, _ignore) for number in numbers}
         former_wakeup = signal.set_wakeup_fd(outbox.fileno())
         try:

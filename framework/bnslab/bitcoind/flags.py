@@ -31,7 +31,7 @@ _RECOMMENDED = (
     "-par=1",
     "-fastprune",
     "-blocksxor=0",
-    # Clients that may be idle for long; each node of a network has one thread waiting for a block.
+    # Clients that may be idle for long. A thread waits for a block with each node, a second longer than it lives.
     "-rpcthreads=32",
     "-rpcservertimeout=7200",
     "-rpcworkqueue=200",

@@ -46,6 +46,7 @@ class BitcoindBackend:
         self._padding = BlockFactory.for_scenario("padding", branch=-1)
         self._node: RegtestNode | None = None
         self._seen: set[str] = set()
+        self._left: dict[str, int] = {}  # where chains of this scenario begin that were left: hash, height
         self._worn = False
         self._asked_before = 0
 
@@ -67,6 +68,7 @@ class BitcoindBackend:
             self._drop_node()
         self._node = self._node or self._new_node()
         self._seen.add(scenario)
+        self._left.clear()
         return self._log.clear()
 
     def accept(self, raw: bytes) -> Tip:
@@ -92,12 +94,19 @@ class BitcoindBackend:
         """Invalidate the block above the height; the node refuses that very block from now on."""
         self._log.check_rollback(height)
         if height < self._log.tip.height:
-            self.node.rpc.call("invalidateblock", self._log.hash_at(height + 1))
+            left = self._log.hash_at(height + 1)
+            self.node.rpc.call("invalidateblock", left)
+            self._left[left] = height + 1
         return self._log.truncate(height)
 
     def reconnect(self, blocks: Sequence[Block]) -> Tip:
-        """Have the node reconsider the first of the blocks, and so all that follow it."""
-        best = self.node.rpc.batch([("reconsiderblock", (blocks[0].tip.hash,)), ("getbestblockhash", ())])[-1]
+        """Have the node reconsider the first of the blocks, and so all that follow it, but not what else was left."""
+        own = {block.tip.hash for block in blocks}
+        self._left = {hash_: height for hash_, height in self._left.items() if hash_ not in own}
+        left = [hash_ for hash_, height in self._left.items() if height > blocks[0].tip.height]
+        calls: list[tuple[str, Sequence[object]]] = [("reconsiderblock", (blocks[0].tip.hash,))]
+        calls += [("invalidateblock", (hash_,)) for hash_ in left]
+        best = self.node.rpc.batch([*calls, ("getbestblockhash", ())])[-1]
         if best != blocks[-1].tip.hash:
             raise ChainError(f"bitcoind: {blocks[-1].tip.hash} was to be the tip again, it is {best}")
         for block in blocks:

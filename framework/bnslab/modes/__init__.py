@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest
+
 from bns.errors import InvalidInput
 from bns.params import Feature
 from bnslab.modes.forks import Forks
@@ -15,7 +17,7 @@ from bnslab.modes.restarts import Restarts
 from bnslab.wallets import AS_WRITTEN, WalletKinds
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
     from bns.params import Params
     from bnslab.checks.base import Check
@@ -60,6 +62,31 @@ class Modes(NamedTuple):
         if self.restart_every:
             made.append(Restarts(self.restart_every))
         return made
+
+
+def require_possible(config: pytest.Config) -> None:
+    """UsageError for options of the plugin that are wrong, or that do not go together; before any scenario runs."""
+    option = config.getoption
+    try:
+        parse_reorgs(option("--reorg-every"))
+        if option("--restart-every") < 0:
+            raise InvalidInput("--restart-every", option("--restart-every"), "a number of blocks")
+        for name, value, reason in _impossible(option("--node"), option("--chain")):
+            if option(name) not in (None, False, 0):
+                raise InvalidInput(name, option(name), f"{value}: {reason}")
+    except InvalidInput as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _impossible(node: str, chain: str | None) -> Iterator[tuple[str, str, str]]:
+    """Options that go with neither: each with what is expected instead, and why."""
+    if node == "reference":
+        beside = "nothing beside --node reference"
+        yield "--reorg-every", beside, "it knows no reorganisation"
+        yield "--restart-every", beside, "its blocks go with its process"
+        yield "--fill-update", beside, "it does not say why it rejects"
+    if node == "process" and chain != "bitcoind":
+        yield "--chain", "bitcoind beside --node process", "such a node follows a real one"
 
 
 def parse_reorgs(text: str | None) -> tuple[int, int]:

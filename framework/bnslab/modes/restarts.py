@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bns.errors import InvalidInput
-from bnslab.nodes.inprocess import InProcessNode
-
 if TYPE_CHECKING:
     from bns.engine import Receipt
     from bnslab.lab import Lab
@@ -23,12 +20,7 @@ class Restarts:
     def after_block(self, lab: Lab, receipt: Receipt) -> None:
         """Count blocks by height, so that a reorganisation does not change where it happens."""
         if (lab.height - lab.base.height) % self._every == 0:
-            self._restart(lab)
+            lab.node.restart()
 
     def at_end(self, lab: Lab) -> None:
         """Nothing more to do."""
-
-    def _restart(self, lab: Lab) -> None:
-        if not isinstance(lab.node, InProcessNode):
-            raise InvalidInput("node to restart", lab.node.name, "one in this process")
-        lab.node.restart()

@@ -46,6 +46,9 @@ class Node(Protocol):
     def rollback(self, height: int) -> None:
         """Have it forget the blocks above a height, which the chain has left."""
 
+    def restart(self) -> None:
+        """Stop it, and start it again from its files."""
+
     def get(self, path: str) -> Response:
         """The REST answer to a GET."""
 
@@ -54,6 +57,9 @@ class Node(Protocol):
 
     def put_zonefile(self, data: bytes) -> bool:
         """Hand over a zone file as the RPC method put_zonefiles does; whether it is kept."""
+
+    def forget_zonefiles(self, kept: int) -> bool:
+        """Be as if it had been handed the first so many zone files only, its blocks as they are; False if it cannot."""
 
     def add_host(self, name: str, address: tuple[str, int]) -> None:
         """Let it find a host of this name on the web, at an IP address and port."""

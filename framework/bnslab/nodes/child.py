@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING, Protocol
 
 from bnslab.bitcoind import guard
 from bnslab.bitcoind.errors import CacheUnusable
@@ -33,13 +34,33 @@ class NodeFailed(LabError):
         super().__init__(f"{what}{said}")
 
 
+class Process(Protocol):
+    """What a Child needs of its subprocess.Popen, or of another process."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """Where lines for it go, if it takes any."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send it a signal."""
+
+    def kill(self) -> None:
+        """Kill it."""
+
+    def wait(self) -> int:
+        """Wait until it has ended; its exit status, or the number of a signal, negative."""
+
+
 class Child:
     """One process, its log in `directory`, which goes away with it. `what` is what messages call it.
 
     The directory must be named in the command as bnslab.bitcoind.guard wants it, or the process must see to it by
     itself that it does not outlive the harness: then `prefix` is empty. Lines come from the descriptor `reader`, whose
-    other end the process has; `seconds` is the longest wait for one, and for one to be taken, by `clock`.
+    other end the process has; `seconds` is the longest wait for one, and for one to be taken, by `clock`. `start`
+    makes the process of the command in another way, given a descriptor for its log; it then takes no lines.
     """
+
+    process: Process
 
     def __init__(
         self,
@@ -48,6 +69,7 @@ class Child:
         directory: Path,
         reader: int,
         *,
+        start: Callable[[Sequence[str], int], Process] | None = None,
         prefix: Sequence[str] | None = None,
         pass_fds: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
@@ -60,10 +82,14 @@ class Child:
         self._seconds = seconds
         self._clock = clock
         self._text = b""
-        self._closed = False
+        self._closing = ExitStack()
+        self._closing.callback(os.close, reader)
         tied = guard.spawn_prefix() if prefix is None else prefix
         try:
-            with (directory / "log").open("wb") as log:
+            with (directory / "log").open("ab") as log:
+                if start is not None:
+                    self.process = start(command, log.fileno())
+                    return
                 self.process = subprocess.Popen(
                     [*tied, *command],
                     stdin=subprocess.PIPE,
@@ -73,8 +99,10 @@ class Child:
                     env=environment,
                     pass_fds=pass_fds,
                 )
+                assert self.process.stdin is not None, "spawned with a pipe"
+                self._closing.callback(self.process.stdin.close)
         except OSError as error:
-            os.close(reader)
+            self._closing.close()
             raise NodeFailed(f"{what} cannot be started: {error}", ()) from error
 
     def write(self, line: bytes) -> None:
@@ -127,26 +155,22 @@ class Child:
         self._text += chunk
         return bool(chunk)
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
     def stop(self) -> None:
-        """Ask it to end, and wait until it has; its directory stays. NodeFailed unless it ends well."""
-        self.process.terminate()
-        self._close()
-        if self.process.returncode != 0:
-            raise self.ended()
+        """Have it stop in order, and wait until it has; its directory stays. NodeFailed if it does not."""
+        self.signal(signal.SIGTERM)
+        self.read_end()
+        self._closing.close()
 
     def end(self) -> None:
         """Kill it, and remove its directory."""
-        if not self._closed:
-            self.process.kill()
-            self._close()
-        shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _close(self) -> None:
+        self.process.kill()
         self.process.wait()
-        os.close(self.reader)
-        assert self.process.stdin is not None, "spawned with a pipe"
-        self.process.stdin.close()
-        self._closed = True
+        self._closing.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def failed(self, what: str) -> NodeFailed:
         """An error that says what happened and how the log ends."""

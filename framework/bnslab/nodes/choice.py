@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,8 @@ def open_nodes(
     """Makes nodes of a kind (NODES) for scenarios on a chain; what they need is installed on the way.
 
     Their files are in a run directory, which goes with them. Those to be restarted have a state on disk. InvalidInput
-    for a kind that there is not, or that cannot follow this chain or be restarted; ReferenceUnavailable.
+    for a kind that there is not, or that cannot follow this chain; ReferenceUnavailable.
     """
-    if restarted and name != "inprocess":
-        raise InvalidInput("--node", name, "inprocess, which alone can be restarted with --restart-every")
     if name == "inprocess" and not restarted:
         yield InProcessNode
         return
@@ -48,7 +46,8 @@ def open_nodes(
             case "inprocess":
                 yield _on_disk(run.path)
             case "process":
-                yield _process(chain, run.path, PortPool.claimed())
+                with _process(chain, run.path, PortPool.claimed()) as make:
+                    yield make
             case "reference":
                 yield _reference(cache, run.path, report)
             case _:
@@ -64,16 +63,20 @@ def _on_disk(run_dir: Path) -> MakeNode:
     return make
 
 
-def _process(chain: ChainBackend, run_dir: Path, ports: PortPool) -> MakeNode:
+@contextmanager
+def _process(chain: ChainBackend, run_dir: Path, ports: PortPool) -> Iterator[MakeNode]:
+    from bnslab.nodes.forkserver import ForkServer
     from bnslab.nodes.process import ProcessNode
 
     if not isinstance(chain, BitcoindBackend):
         raise InvalidInput("--chain", chain.name, "bitcoind: a node in its own process follows a real one")
 
-    def make(params: Params, outputs: Outputs) -> Node:
-        return ProcessNode(params, outputs, bitcoind=chain.node, run_dir=run_dir, ports=ports)
+    with closing(ForkServer(run_dir)) as forks:
 
-    return make
+        def make(params: Params, outputs: Outputs) -> Node:
+            return ProcessNode(params, outputs, bitcoind=chain.node, run_dir=run_dir, ports=ports, forks=forks)
+
+        yield make
 
 
 def _reference(cache: Path, run_dir: Path, report: Callable[[str], None]) -> MakeNode:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
 
 from bns.api import methods
@@ -80,15 +79,11 @@ class InProcessNode:
         return self._client.get(path)
 
     def _find_profile(self, targets: Sequence[str], address: str) -> Profile | None:
+        from bns.identity.hosts import KnownHosts
         from bns.identity.profiles import ProfileFinder  # with an HTTP client, which few scenarios need
         from bns.identity.web import Web
 
-        return ProfileFinder(Web(allow_loopback=True, resolve=self._resolve))(targets, address)
-
-    def _resolve(self, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
-        if host not in self._hosts:
-            raise socket.gaierror(socket.EAI_NONAME, f"no scenario knows the host {host}")
-        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", self._hosts[host])]
+        return ProfileFinder(Web(allow_loopback=True, resolve=KnownHosts(lambda: self._hosts)))(targets, address)
 
     def call(self, method: str, arguments: Sequence[Any]) -> str:
         """The JSON text that an RPC method answers with; the XML around it, half of the time of a call, is left out."""
@@ -97,6 +92,10 @@ class InProcessNode:
     def put_zonefile(self, data: bytes) -> bool:
         """Hand over a zone file as the RPC method put_zonefiles does; whether it is kept."""
         return bool(put_zonefiles(self.view, [base64_text(data)])["saved"][0])
+
+    def forget_zonefiles(self, kept: int) -> bool:
+        """False: another one is made as quickly."""
+        return False
 
     def add_host(self, name: str, address: tuple[str, int]) -> None:
         """Let it find a host on the web."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from bns.errors import BnsError
 from bns.state.store import State
 from bns.subdomains.offchain import Offchain
-from bns.zonefiles.store import MemoryZonefiles
 from bnslab.errors import LabError
 
 if TYPE_CHECKING:
@@ -17,19 +16,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bns.params import Params
+    from bns.zonefiles.store import Zonefiles
 
 Places = tuple[tuple["Path", "Mapping[str, str]"], ...]
 """Database files, with the names of their tables by those of the tables that are copied from them."""
 
 
 class Mirror:
-    """A state in memory with the rows of a node's databases; the databases are only read.
+    """A state in memory with the rows of a node's databases; they and its zone files are only read.
 
     absent gives values for columns that the node's tables lack.
     """
 
-    def __init__(self, params: Params, absent: Mapping[str, Any]) -> None:
+    def __init__(self, params: Params, zonefiles: Zonefiles, absent: Mapping[str, Any]) -> None:
         self._params = params
+        self._zonefiles = zonefiles
         self._absent = absent
         self.state = State.memory(params)
         self.offchain = self._offchain()
@@ -67,7 +68,7 @@ class Mirror:
         connection.execute("COMMIT")
 
     def _offchain(self) -> Offchain:
-        return Offchain(self.state, MemoryZonefiles())
+        return Offchain(self.state, self._zonefiles)
 
     def close(self) -> None:
         """Forget the rows."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bnslab import xmlrpc
-from bnslab.errors import LabError
 from bnslab.http import HttpClient
 
 if TYPE_CHECKING:
@@ -59,10 +58,6 @@ class RemoteNode(ABC):
         answer = msgspec.json.decode(self.call("put_zonefiles", [[base64.b64encode(data).decode()]]))
         self._copy()
         return bool(answer["saved"][0])
-
-    def add_host(self, name: str, address: tuple[str, int]) -> None:
-        """It looks hosts up by itself."""
-        raise LabError(f"host {name}: a node in a process of its own finds none of the harness: use --node inprocess")
 
     def close(self) -> None:
         """Kill it, and remove its files."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bns.bitcoin.block import read_transactions
-from bnslab.errors import LabError
+from bns.zonefiles.store import ZonefileStore
+from bnslab.errors import LabError, NotSupported
 from bnslab.nodes.child import Child, new_directory
 from bnslab.nodes.mirror import Mirror
 from bnslab.nodes.reference.node import DRIVER, environment_of, stripped_block
@@ -84,7 +85,9 @@ class LiveReference(RemoteNode):
         except BaseException:
             child.end()
             raise
-        super().__init__(child, Mirror(params, _ABSENT), self.ports.rpc, self.ports.rest)
+        super().__init__(
+            child, Mirror(params, ZonefileStore(self._files / "zonefiles"), _ABSENT), self.ports.rpc, self.ports.rest
+        )
 
     def learn(self, transaction: Transaction) -> None:
         """Let the next block spend a transaction of before the first block."""
@@ -106,8 +109,20 @@ class LiveReference(RemoteNode):
         return receipt_of(told, raw, block["hash"], self._outputs, self.state)
 
     def rollback(self, height: int) -> None:
-        """LabError: the reference only moves forward."""
-        raise LabError(f"the reference cannot go back to block {height}: it knows no reorganisation")
+        """NotSupported: the reference only moves forward."""
+        raise NotSupported(f"the reference cannot go back to block {height}: it knows no reorganisation")
+
+    def restart(self) -> None:
+        """NotSupported: blocks come to it through a pipe of this process."""
+        raise NotSupported("the reference cannot be restarted: what it has been fed goes with its process")
+
+    def forget_zonefiles(self, kept: int) -> bool:
+        """NotSupported: it keeps what it has."""
+        raise NotSupported("the reference cannot forget zone files")
+
+    def add_host(self, name: str, address: tuple[str, int]) -> None:
+        """NotSupported: it looks hosts up by itself."""
+        raise NotSupported(f"the reference cannot find the host {name}: it looks hosts up by itself")
 
     def _copy(self) -> None:
         self._mirror.copy(
@@ -118,9 +133,12 @@ class LiveReference(RemoteNode):
                 (self._files / "subdomains.db", {"subdomain_records": "subdomain_records"}),
             )
         )
-        # it keeps no hashes of blocks
-        query = "UPDATE snapshots SET block_hash = ? WHERE block_id = ?"
-        self.state.connection.executemany(query, self._hashes)
+        connection, zonefiles = self.state.connection, self.offchain.zonefiles
+        # it keeps no hashes of blocks, and all zone files in one place, but for the empty one
+        connection.executemany("UPDATE snapshots SET block_hash = ? WHERE block_id = ?", self._hashes)
+        for (hash_,) in connection.execute("SELECT DISTINCT zonefile_hash FROM subdomain_records").fetchall():
+            if zonefiles.embedded(hash_) is None:
+                zonefiles.embed(zonefiles.get(hash_) or b"")
 
 
 def _start(reference: Reference, directory: Path, params: Params) -> Child:
