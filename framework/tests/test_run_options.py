@@ -13,7 +13,8 @@ from bns.errors import InvalidInput
 from bnslab import cli
 from bnslab.comparing import compared
 from bnslab.costs import read_budgets
-from bnslab.selection import read_quarantine, read_shard, shard_of
+from bnslab.selection import read_durations, read_quarantine, read_shard, shard_of
+from tests.projects import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,6 +114,18 @@ def test_a_run_takes_its_shard(project: Project) -> None:
     assert project.run(*MEMORY, "--shard", "1/2").counts == {"passed": 1, "deselected": 3}
     outcome = project.run(*MEMORY, "--shard", "2/2")
     assert outcome.counts == {"passed": 3, "deselected": 1}
+
+
+def test_the_durations_of_this_project_are_compact_and_in_order() -> None:
+    """New scenarios need not be among them, and removed ones may be."""
+    path = ROOT / "fixtures" / "durations.json"
+    known = read_durations(path)
+    assert list(known) == sorted(known)
+    assert all(value == round(value, 2) for value in known.values())
+    assert path.stat().st_size < 100_000
+    shards = [shard_of([*known, "new"], number, 4, known) for number in range(1, 5)]
+    loads = [sum(known.get(id_, 0.0) for id_ in shard) for shard in shards]
+    assert max(loads) - min(loads) <= max(known.values())
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0"])
