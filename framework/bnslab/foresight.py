@@ -33,6 +33,7 @@ class Foresight(ABC):
     _pending: list[Transaction]
     _refusal: Reason | None = None
     """Why operations must be refused, while they must be."""
+    _refused: int = 0
 
     @abstractmethod
     def _put(self, draft: Draft, by: Wallet) -> Sent:
@@ -47,19 +48,23 @@ class Foresight(ABC):
         """Nothing inside is sent: each operation is one that a careful client must refuse to send, for this reason.
 
         The core judges it as part of the next block, after what is pending; of a preorder also what it is for, the
-        registration or reveal one block later. CheckFailed if all would be accepted, or rejected for another reason.
+        registration or reveal one block later. CheckFailed if all would be accepted, or rejected for another reason;
+        InvalidInput if there is no operation.
         """
         if not isinstance(reason, Reason):
             raise InvalidInput("reason", reason, "a member of bnslab.Reason")
         if self._refusal is not None:
             raise InvalidInput("lab.refuses()", "inside another", "one at a time")
-        self._refusal = reason
+        self._refusal, before = reason, self._refused
         try:
             yield
         finally:
             self._refusal = None
+        if self._refused == before:
+            raise InvalidInput("lab.refuses()", reason, "an operation inside the with block")
 
     def _refuse(self, draft: Draft, by: Wallet, reason: Reason) -> Sent:
+        self._refused += 1
         sent = self.foresee(draft, by)
         if sent.reason is not reason:
             expected = f"refused: {reason.name}: {reason.value}"

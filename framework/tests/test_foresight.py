@@ -86,7 +86,10 @@ def test_what_cannot_be_refused(make_lab: Labs) -> None:
     (transaction,) = (each for each in lab.pending if each.txid == update.txid)
     with pytest.raises(InvalidInput, match="reason: expected a member"), lab.refuses("NOT_OWNER"):  # type: ignore[arg-type]
         pass
+    with pytest.raises(InvalidInput, match="expected an operation inside"), lab.refuses(Reason.NOT_OWNER):
+        pass
     with lab.refuses(Reason.NOT_OWNER):
+        lab.revoke("foo.test", by="carol")
         with pytest.raises(InvalidInput, match="expected one at a time"), lab.refuses(Reason.NOT_OWNER):
             pass
         with pytest.raises(InvalidInput, match="expected an operation that is not signed yet"):

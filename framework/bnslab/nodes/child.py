@@ -162,7 +162,11 @@ class Child:
     def stop(self) -> None:
         """Have it stop in order, and wait until it has; its directory stays. NodeFailed if it does not."""
         self.signal(signal.SIGTERM)
-        self.read_end()
+        deadline = self._clock() + self._seconds
+        while self._read_more(deadline):
+            pass
+        if self.process.wait() != 0:
+            raise self._ended()
         self._closing.close()
 
     def end(self) -> None:
