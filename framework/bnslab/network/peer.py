@@ -131,8 +131,10 @@ class PeerProcess:
         if line == b"\n":
             self.ready = True
             return
-        told = msgspec.json.decode(line, type=_Line)
-        if told.zonefile:
+        told = msgspec.json.decode(line, type=_Line | int)
+        if isinstance(told, int):
+            self.tips = {height: hash_ for height, hash_ in self.tips.items() if height <= told}
+        elif told.zonefile:
             self.files.add(told.zonefile)
         else:
             self.tips[told.height] = told.block_hash

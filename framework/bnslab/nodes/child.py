@@ -162,12 +162,10 @@ class Child:
     def stop(self) -> None:
         """Have it stop in order, and wait until it has; its directory stays. NodeFailed if it does not."""
         self.signal(signal.SIGTERM)
-        deadline = self._clock() + self._seconds
-        while self._read_more(deadline):
-            pass
-        if self.process.wait() != 0:
-            raise self._ended()
+        status = self.process.wait()
         self._closing.close()
+        if status != 0:
+            raise self.ended()
 
     def end(self) -> None:
         """Kill it, and remove its directory."""
