@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bns.zonefiles.store import zonefile_hash
-from bnslab.devnet import Devnet
+from bnslab.devnet import Devnet, broadcasting
 from bnslab.devnet.broadcaster import Broadcaster, Refusal, StillHeld
 from bnslab.devnet.broadcasting import broadcaster_app
 from bnslab.http import HttpClient, LoopbackServer
@@ -306,6 +306,17 @@ def test_what_is_not_there_and_what_is_too_long_is_json_too(quiet: Registrar) ->
         (quiet.post("registration", b" " * 4_000_001), 413),
     ):
         assert (answer.status, answer.json()["status"]) == (status, False)
+
+
+def test_no_more_is_held_than_fits(quiet: Registrar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcasting, "MOST_HELD", 1)
+    asked = {"zoneFile": "$ORIGIN waiting\n", "transactionToWatch": quiet.paid()}
+    quiet.takes("zone-file", asked)
+    answer = quiet.post("zone-file", asked)
+    assert (answer.status, answer.json()["message"]) == (429, "1 transactions and zone files wait already")
+    quiet.devnet.mine()
+    quiet.broadcaster.wait(SOON)
+    assert len(quiet.status()["held"]) == 0
 
 
 def test_a_page_of_any_origin_may_ask(quiet: Registrar) -> None:

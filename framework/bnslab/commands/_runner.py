@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_WORKERS = 8
+# It takes 0.4 s to load, in each process, and no scenario asks for it.
+NO_SCHEMATHESIS = ["-p", "no:schemathesis"]
 # pytest would rewrite the asserts of bnslab as a plugin; it says so when the command has imported bnslab before.
 NO_REWRITE_WARNING = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
 

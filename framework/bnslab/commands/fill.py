@@ -10,7 +10,7 @@ import click
 
 from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option, default_cache
 from bnslab.commands._checkout import checkout, resolve
-from bnslab.commands._runner import run_pytest, scratch_in, worker_arguments, workers_option
+from bnslab.commands._runner import NO_SCHEMATHESIS, run_pytest, scratch_in, worker_arguments, workers_option
 from bnslab.errors import LabError
 
 
@@ -40,7 +40,7 @@ def command(
         if not index:
             targets = resolve(paths) or [str(checkout() / "scenarios")]
             options = chain_arguments(chain, bitcoind, cache) + worker_arguments(workers)
-            status = run_pytest([*targets, *options, *kept, "--fill-update" if update else "--fill"])
+            status = run_pytest([*targets, *options, *NO_SCHEMATHESIS, *kept, "--fill-update" if update else "--fill"])
             if status != 0:
                 return status
             if not _are_ours(targets):

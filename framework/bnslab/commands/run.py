@@ -9,7 +9,7 @@ import click
 from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option, default_cache
 from bnslab.commands._checkout import checkout, resolve
 from bnslab.commands._modes import modes_arguments, modes_options
-from bnslab.commands._runner import run_pytest, scratch_in, worker_arguments, workers_option
+from bnslab.commands._runner import NO_SCHEMATHESIS, run_pytest, scratch_in, worker_arguments, workers_option
 from bnslab.nodes import NODES
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def command(
     if trace:
         options.append("--lab-trace")
     with scratch_in(cache or default_cache()) as kept:
-        return run_pytest([*targets, *options, *kept, *passed])
+        return run_pytest([*targets, *options, *NO_SCHEMATHESIS, *kept, *passed])
 
 
 def split_passed(arguments: tuple[str, ...]) -> tuple[list[str], list[str]]:

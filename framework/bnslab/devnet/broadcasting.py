@@ -56,6 +56,9 @@ class Following(msgspec.Struct, frozen=True, rename="camel"):
     confirmations: Annotated[int, msgspec.Meta(ge=0, le=10)]
 
 
+MOST_HELD = 1000
+"""Transactions and zone files that wait; whoever brings more is turned away."""
+
 _Asked = TypeVar("_Asked", bound=msgspec.Struct)
 
 
@@ -65,6 +68,8 @@ def broadcaster_app(broadcaster: Broadcaster) -> Starlette:
 
     def takes(kind: type[_Asked], act: Callable[[_Asked], dict[str, Any]]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> JSONResponse:
+            if len(broadcaster.held) >= MOST_HELD:
+                raise HTTPException(429, f"{len(broadcaster.held)} transactions and zone files wait already")
             done = await run_in_threadpool(act, await asked(request, kind))
             return JSONResponse({"status": True, **done}, 202)
 
