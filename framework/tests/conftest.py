@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import platformdirs
 import pytest
 
 from bnslab.bitcoind import Bitcoind, BitcoindNotFound, PortPool, RegtestNode, RunDirectory, find, install
+from bnslab.chain import BitcoindBackend, base_chain, start_node
 from bnslab.clients import ClientUnavailable, javascript
 from bnslab.nodes import reference as reference_node
 from tests.guard import guarded
@@ -106,3 +108,14 @@ def node(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) ->
     """A fresh node with an empty chain."""
     with RegtestNode.start(bitcoind_binary, run_directory, port_pool, mocktime=MOCKTIME) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
+    """A chain that a bitcoind of its own judges."""
+
+    def start() -> RegtestNode:
+        return start_node(bitcoind_binary, run_directory, port_pool)
+
+    with closing(BitcoindBackend(base_chain(), start)) as opened:
+        yield opened

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import pytest
 from bns.errors import InvalidInput, Reason
 from bnslab import fixtures
 from bnslab.bitcoind import guard
-from bnslab.chain import BitcoindBackend, BlockFactory, MemoryBackend, base_chain, start_node
+from bnslab.chain import BitcoindBackend, BlockFactory, MemoryBackend, base_chain
 from bnslab.errors import LabError, NotSaid
 from bnslab.nodes.child import NodeFailed
 from bnslab.nodes.choice import open_nodes
@@ -24,7 +23,7 @@ from bnslab.nodes.process import ProcessNode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
+    from bnslab.bitcoind import PortPool
     from bnslab.nodes import MakeNode
     from tests.labs import Labs
     from tests.projects import Project
@@ -39,15 +38,6 @@ SAMPLE = (
     ("namespaces/test_namespaces", "test_an_announcer", ("alice", "bob")),
     ("namespaces/test_namespaces", "test_two_reveals_in_one_block_both_lose", ("alice", "bob")),
 )
-
-
-@pytest.fixture(scope="module")
-def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
-    def start() -> RegtestNode:
-        return start_node(bitcoind_binary, run_directory, port_pool)
-
-    with closing(BitcoindBackend(base_chain(), start)) as opened:
-        yield opened
 
 
 @pytest.fixture

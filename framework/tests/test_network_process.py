@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from xmlrpc.client import ServerProxy
 
@@ -13,7 +13,6 @@ import pytest
 
 from bns.errors import InvalidInput
 from bns.zonefiles.store import zonefile_hash
-from bnslab.chain import BitcoindBackend, base_chain, start_node
 from bnslab.errors import CheckFailed
 from bnslab.network import Topology
 from bnslab.nodes.reference import ReferencePeer, install
@@ -21,24 +20,16 @@ from bnslab.recording import record
 from tests.cores import Core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
+    from bnslab.bitcoind import PortPool
+    from bnslab.chain import BitcoindBackend
     from bnslab.lab import Lab
     from tests.cores import Process
     from tests.labs import Labs
 
 NAMES = ["one.test", "two.test", "three.test", "four.test"]
-
-
-@pytest.fixture(scope="module")
-def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
-    def start() -> RegtestNode:
-        return start_node(bitcoind_binary, run_directory, port_pool)
-
-    with closing(BitcoindBackend(base_chain(), start)) as opened:
-        yield opened
 
 
 def announce(lab: Lab, *names: str) -> list[bytes]:

@@ -14,17 +14,13 @@ import pytest
 from bns.errors import InvalidInput
 from bns.zonefiles.store import zonefile_hash
 from bnslab.bitcoind import guard
-from bnslab.chain import BitcoindBackend, base_chain, start_node
 from bnslab.errors import CheckFailed
 from bnslab.network import Topology
 from bnslab.nodes.child import NodeFailed
 from tests.processes import ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
+    from bnslab.chain import BitcoindBackend
     from bnslab.lab import Lab
     from tests.labs import Labs
     from tests.projects import Project
@@ -32,15 +28,6 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 NAMES = ["one.test", "two.test", "three.test"]
-
-
-@pytest.fixture(scope="module")
-def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
-    def start() -> RegtestNode:
-        return start_node(bitcoind_binary, run_directory, port_pool)
-
-    with closing(BitcoindBackend(base_chain(), start)) as opened:
-        yield opened
 
 
 def announce(lab: Lab) -> list[bytes]:

@@ -20,25 +20,16 @@ from bns.node.follow import TipWatch
 from bns.node.rpc import RpcClient
 from bns.state.store import State
 from bns.zonefiles.store import zonefile_hash
-from bnslab.chain import BitcoindBackend, BlockFactory, base_chain, start_node
+from bnslab.chain import BitcoindBackend, BlockFactory
 from tests.cores import WAIT_SECONDS, Core, credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
+    from bnslab.bitcoind import PortPool
     from bnslab.lab import Lab
     from tests.labs import Labs
-
-
-@pytest.fixture(scope="module")
-def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
-    def start() -> RegtestNode:
-        return start_node(bitcoind_binary, run_directory, port_pool)
-
-    with closing(BitcoindBackend(base_chain(), start)) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from bns.node.bitcoind import BitcoindSource
 from bns.node.indexer import catch_up
 from bns.state.store import State
 from bnslab.campaigns.digest import dump
-from bnslab.chain import BitcoindBackend, base_chain, start_node
 from tests.cores import Core
 from tests.labs import other_branch
 
@@ -23,20 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bnslab.bitcoind import Bitcoind, PortPool, RegtestNode
+    from bnslab.bitcoind import PortPool
+    from bnslab.chain import BitcoindBackend
     from bnslab.lab import Lab
     from tests.labs import Labs
 
 KEY = PrivateKey.from_label("signer")
-
-
-@pytest.fixture
-def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool) -> Iterator[BitcoindBackend]:
-    def start() -> RegtestNode:
-        return start_node(bitcoind_binary, run_directory, port_pool)
-
-    with closing(BitcoindBackend(base_chain(), start)) as opened:
-        yield opened
 
 
 @pytest.fixture
