@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -340,3 +342,13 @@ def test_a_transaction_that_a_chain_holds_twice_counts_twice() -> None:
     receipt = chain.engine.apply(block._replace(height=block.height + 1, raw=again))
     assert [accepted.opcode for accepted in receipt.accepted] == ["NAME_UPDATE"]
     assert chain.state.name("foo.test") == record
+
+
+def test_a_state_in_memory_goes_with_the_last_reference() -> None:
+    state = State.memory(rules())
+    connection = state.connection
+    connection.execute("SELECT 1")
+    del state
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

@@ -31,9 +31,13 @@ class PeerFile:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise self._failed(error) from error
-        # Losing the last few peers in a power cut does no harm: they are found again.
-        self._execute("PRAGMA synchronous = OFF")
-        self._execute(_TABLE)
+        try:
+            # Losing the last few peers in a power cut does no harm: they are found again.
+            self._execute("PRAGMA synchronous = OFF")
+            self._execute(_TABLE)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import contextmanager
+import weakref
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -82,12 +83,14 @@ class State:
 
     @classmethod
     def memory(cls, params: Params) -> State:
-        """A new state that lives in memory only."""
+        """A new state that lives in memory only. It need not be closed: it goes with the last reference to it."""
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         connection.execute("BEGIN")
         _fill(connection, params)
         connection.execute("COMMIT")
-        return cls(connection, params)
+        state = cls(connection, params)
+        weakref.finalize(state, connection.close)
+        return state
 
     @classmethod
     def create(cls, path: Path, params: Params) -> State:
@@ -103,14 +106,13 @@ class State:
         which leaves it as it is; DatabaseLocked if another process has it.
         """
         files.check(path)
-        lock = files.FileLock(path)
-        try:
-            connection = files.open_checked(path, _meta(params))
+        with ExitStack() as opened:
+            lock = files.FileLock(path)
+            opened.callback(lock.release)
+            connection = opened.enter_context(closing(files.open_checked(path, _meta(params))))
             with files.typed_errors(path):
                 state = cls(connection, params, path)
-        except BaseException:
-            lock.release()
-            raise
+            opened.pop_all()
         state._lock = lock
         return state
 
