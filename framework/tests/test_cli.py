@@ -212,7 +212,7 @@ def test_run_hands_all_to_pytest_and_returns_its_status(
     assert cli.main(["run", "core/bns", *options, "--", "-x", "--maxfail=2"]) == 5
     expected = [str(ROOT / "core" / "bns"), "--chain", "bitcoind", "--lab-cache", str(tmp_path / "c")]
     expected += ["--bitcoind", str(tmp_path / "b"), "-n", "3", "--dist", "loadgroup", "--lab-slowest", "-k", "renew"]
-    expected += ["--shard", "1/2", "--failed-first", "--lab-trace"]
+    expected += ["--shard", "1/2", "--failed-first", "--lab-trace", "-p", "no:schemathesis"]
     kept = len(expected)
     assert pytest_arguments[:kept] == expected
     assert pytest_arguments[kept : kept + 2] == ["-o", f"cache_dir={tmp_path / 'c' / 'pytest'}"]

@@ -32,7 +32,8 @@ class Mirror:
         self._params = params
         self._zonefiles = zonefiles
         self._absent = absent
-        self.state = State.memory(params)
+        self._database = State.memory(params)  # as long as it is kept, so is what is in it
+        self.state = self._database
         self.offchain = self._offchain()
         connection = self.state.connection
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
@@ -72,4 +73,4 @@ class Mirror:
 
     def close(self) -> None:
         """Forget the rows."""
-        self.state.close()
+        self._database.close()
