@@ -259,10 +259,10 @@ def last_state_of_life(state: State, creation: Creation) -> dict[str, Any] | Non
 def count_operations_at(state: State, height: int) -> int:
     """How many operations operations_at gives."""
     query = (
-        "SELECT (SELECT count(*) FROM preorders WHERE block_number = ?1) + "
-        "(SELECT count(*) FROM history WHERE block_id = ?1)"
+        "SELECT (SELECT count(*) FROM preorders WHERE block_number = ?) + "
+        "(SELECT count(*) FROM history WHERE block_id = ?)"
     )
-    (count,) = state.connection.execute(query, (height,)).fetchone()
+    (count,) = state.connection.execute(query, (height, height)).fetchone()
     return int(count)
 
 
