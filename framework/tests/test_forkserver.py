@@ -111,7 +111,8 @@ def test_forked_nodes_end_with_the_run(lab: Lab, run: Path) -> None:
 
 
 def test_a_server_that_is_gone_is_told(forks: ForkServer, run: Path) -> None:
+    assert started(forks, run / "one", "--help")[0] == 0  # now it is a process of that name
     (pid,) = guard.owned(run)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(LabError, match="the process that forks nodes has ended; it said: nothing"):
-        started(forks, run / "one", "--help")
+        started(forks, run / "two", "--help")

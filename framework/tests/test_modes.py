@@ -175,9 +175,9 @@ class Keeping(InProcessNode):
     """Forgets to give back what a name was before."""
 
     def rollback(self, height: int) -> None:
-        rows = self.state.connection.execute("SELECT name, value_hash FROM name_records").fetchall()
+        rows = self.state.connection.execute("SELECT value_hash, name FROM name_records").fetchall()
         super().rollback(height)
-        update = "UPDATE name_records SET value_hash = ?2 WHERE name = ?1"
+        update = "UPDATE name_records SET value_hash = ? WHERE name = ?"
         self.state.connection.executemany(update, rows)
 
 
