@@ -17,7 +17,7 @@ def test_a_table_that_grows(tmp_path: Path) -> None:
     path = tmp_path / "hosts.json"
     write_hosts(path, {})
     find = KnownHosts(lambda: read_hosts(path))
-    with pytest.raises(socket.gaierror, match=r"no scenario knows the host gaia\.localhost"):
+    with pytest.raises(socket.gaierror, match=r"the table has no host gaia\.localhost"):
         find("gaia.localhost", 80)
     write_hosts(path, {"gaia.localhost": ("127.0.0.1", 4321)})
     ((family, kind, _, _, address),) = find("gaia.localhost", 80, type=socket.SOCK_STREAM)

@@ -45,7 +45,8 @@ class Collected:
 
     def __init__(self) -> None:
         self.scenarios: list[tuple[str, Path, str, tuple[str, ...]]] = []
-        self.directory: Path | None = None
+        self.node_ids: list[str] = []
+        self.directory: Path
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note identity, fixture, source line and marks of each."""
@@ -55,11 +56,11 @@ class Collected:
                 identity = scenario_identity(item.nodeid)
                 source = f"{item.location[0]}:{(item.location[1] or 0) + 1}"
                 path = fixture_path(session.config, identity)
+                self.node_ids.append(item.nodeid)
                 self.scenarios.append((identity, path, source, tuple(sorted(set(_markers(item))))))
 
     def entries(self) -> list[Entry]:
         """An entry for each fixture that is there and has its scenario, sorted; CorruptFixture."""
-        assert self.directory is not None, "the session has collected"
         found = [
             _entry(scenario, self.directory, path, source, markers)
             for scenario, path, source, markers in self.scenarios
@@ -69,7 +70,6 @@ class Collected:
 
     def orphans(self) -> list[str]:
         """The fixtures that no scenario has, below the directory."""
-        assert self.directory is not None, "the session has collected"
         known = {path for _, path, _, _ in self.scenarios}
         files = sorted(self.directory.rglob(f"*{SUFFIX}"))
         return [path.relative_to(self.directory).as_posix() for path in files if path not in known]

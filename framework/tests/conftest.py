@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import platformdirs
 import pytest
 
+from bnslab import Reason
 from bnslab.bitcoind import Bitcoind, BitcoindNotFound, PortPool, RegtestNode, RunDirectory, find, install
 from bnslab.chain import BitcoindBackend, base_chain, start_node
 from bnslab.clients import ClientUnavailable, javascript
+from bnslab.fixtures import save
 from bnslab.nodes import reference as reference_node
+from bnslab.recording import record
 from tests.guard import guarded
 from tests.labs import Labs
 from tests.projects import Project
@@ -119,3 +122,15 @@ def backend(bitcoind_binary: Bitcoind, run_directory: Path, port_pool: PortPool)
 
     with closing(BitcoindBackend(base_chain(), start)) as opened:
         yield opened
+
+
+@pytest.fixture
+def fixture(make_lab: Labs, tmp_path: Path) -> Path:
+    """The file of a namespace, a name and a refused revocation in blocks 111 to 116."""
+    lab = make_lab()
+    lab.namespace("test", by="alice")
+    lab.register("foo.test", by="bob")
+    with lab.rejects(Reason.NOT_OWNER):
+        lab.revoke("foo.test", by="carol")
+    save(tmp_path / "mine.json.gz", record(lab))
+    return tmp_path / "mine.json.gz"

@@ -14,15 +14,12 @@ import msgspec
 import pytest
 
 from bns.errors import InvalidInput
-from bnslab import Reason, cli
+from bnslab import cli
 from bnslab.consume import PARTS, consume, find_fixtures
-from bnslab.fixtures import save
-from bnslab.recording import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.labs import Labs
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "core"), str(ROOT / "framework")])}
@@ -32,18 +29,6 @@ FAIL = re.compile(r"FAIL [\w.-]+: [\w ]+: [^:]+: expected .* got .*")
 CORE = ("consensus", "tables")
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def fixture(make_lab: Labs, tmp_path: Path) -> Path:
-    """A namespace, a name and a refused revocation in blocks 111 to 116."""
-    lab = make_lab()
-    lab.namespace("test", by="alice")
-    lab.register("foo.test", by="bob")
-    with lab.rejects(Reason.NOT_OWNER):
-        lab.revoke("foo.test", by="carol")
-    save(tmp_path / "mine.json.gz", record(lab))
-    return tmp_path / "mine.json.gz"
 
 
 @pytest.fixture

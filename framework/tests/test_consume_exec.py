@@ -17,13 +17,12 @@ import psutil
 import pytest
 
 from bns.errors import InvalidInput
-from bnslab import Reason, cli
-from bnslab.fixtures import load, save
+from bnslab import cli
+from bnslab.fixtures import load
 from bnslab.foreign.driving import blocks_of
 from bnslab.foreign.protocol import PROTOCOL, End, Hello, NextZonefile, encode
 from bnslab.foreign.serving import serve
 from bnslab.nodes.inprocess import InProcessNode
-from bnslab.recording import record
 from tests.projects import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from bnslab.fixtures import Fixture
     from bnslab.foreign.protocol import Message
     from bnslab.outputs import Outputs
-    from tests.labs import Labs
 
 Json = dict[str, Any]
 
@@ -73,18 +71,6 @@ def exchange(fixture: Fixture) -> list[tuple[bytes, bytes]]:
 def right_answers(fixture: Fixture) -> list[Json]:
     """What our own core answers, from greeting to last block."""
     return [msgspec.json.decode(answer) for _, answer in exchange(fixture) if answer]
-
-
-@pytest.fixture
-def fixture(make_lab: Labs, tmp_path: Path) -> Path:
-    """A namespace, a name and a refused revocation in blocks 111 to 116."""
-    lab = make_lab()
-    lab.namespace("test", by="alice")
-    lab.register("foo.test", by="bob")
-    with lab.rejects(Reason.NOT_OWNER):
-        lab.revoke("foo.test", by="carol")
-    save(tmp_path / "mine.json.gz", record(lab))
-    return tmp_path / "mine.json.gz"
 
 
 @pytest.fixture

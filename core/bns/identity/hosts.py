@@ -24,7 +24,7 @@ class KnownHosts:
         """Where a host is; socket.gaierror if the table does not know it."""
         address = self._table().get(host)
         if address is None:
-            raise socket.gaierror(socket.EAI_NONAME, f"no scenario knows the host {host}")
+            raise socket.gaierror(socket.EAI_NONAME, f"the table has no host {host}")
         return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
 
 

@@ -209,7 +209,7 @@ def run(
 
     Raises what Node.start raises, and what its main loop failed with.
     """
-    with stop_requests() as requests, _quick_switches():
+    with stop_requests() as requests, _short_waits():
         node = Node(
             config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell, tell_back=tell_back,
             tell_zonefile=tell_zonefile, hosts_file=hosts_file,
@@ -225,7 +225,7 @@ def run(
 
 
 @contextmanager
-def _quick_switches() -> Iterator[None]:
+def _short_waits() -> Iterator[None]:
     """Let the threads of this process wait for each other no longer than they must."""
     former = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)

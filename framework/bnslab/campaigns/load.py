@@ -14,7 +14,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from time import perf_counter, process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvloop
 
@@ -36,9 +36,9 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._sent = 0.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask the first question."""
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._ask()
 
     def _ask(self) -> None:

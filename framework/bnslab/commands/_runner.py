@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from bnslab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,3 +57,12 @@ def run_pytest(arguments: Iterable[str], plugins: Sequence[object] = ()) -> int:
     import pytest
 
     return int(pytest.main([*arguments, *NO_REWRITE_WARNING], plugins=list(plugins)))
+
+
+def collect(arguments: Iterable[str], plugin: object) -> None:
+    """Have a plugin see what pytest finds, and run nothing. LabError, with what pytest said, if it finds nothing."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = run_pytest([*arguments, "--collect-only", "-q"], [plugin])
+    if status != 0:
+        raise LabError(f"the scenarios cannot be collected:\n{said.getvalue()}")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from pathlib import Path
 
 import click
 
 from bnslab.commands._chain import bitcoind_option, cache_option, chain_arguments, chain_option, default_cache
 from bnslab.commands._checkout import checkout, resolve
-from bnslab.commands._runner import NO_SCHEMATHESIS, run_pytest, scratch_in, worker_arguments, workers_option
+from bnslab.commands._runner import NO_SCHEMATHESIS, collect, run_pytest, scratch_in, worker_arguments, workers_option
 from bnslab.errors import LabError
+
+_SHOWN = 20
 
 
 @click.command()
@@ -62,11 +62,7 @@ def _index(kept: list[str], *, update: bool) -> int:
     from bnslab.index import NAME, Collected, differences, render
 
     collected = Collected()
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        status = run_pytest([str(checkout() / "scenarios"), "--collect-only", "-q", *kept], [collected])
-    if status != 0 or collected.directory is None:
-        raise LabError(f"the scenarios cannot be collected:\n{said.getvalue()}")
+    collect([str(checkout() / "scenarios"), *kept], collected)
     entries, path = collected.entries(), collected.directory / NAME
     if update:
         path.write_bytes(render(entries))
@@ -76,6 +72,3 @@ def _index(kept: list[str], *, update: bool) -> int:
     if wrong:
         click.echo(f"{len(wrong)} findings in {path.name}; write it with: ./lab fill --index --update")
     return 1 if wrong else 0
-
-
-_SHOWN = 20

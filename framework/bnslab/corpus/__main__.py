@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
 from bnslab.commands._checkout import checkout
+from bnslab.commands._runner import collect
 from bnslab.corpus.index import cases, catalogue, missing, render
+from bnslab.index import Collected
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class _Collected:
-    """What pytest finds."""
-
-    def __init__(self) -> None:
-        self.node_ids: list[str] = []
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        self.node_ids = [item.nodeid for item in items]
-
-
 def node_ids(root: Path) -> list[str]:
-    """The ids of all scenarios of a checkout."""
-    collected = _Collected()
-    options = [
-        "--collect-only",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(root),
-        "-c",
-        str(root / "pyproject.toml"),
-    ]
-    quiet = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told):
-        status = pytest.main([str(root / "scenarios"), *options, *quiet], plugins=[collected])
-    if status:
-        raise SystemExit(f"the scenarios cannot be collected:\n{told.getvalue()}")
+    """The ids of all scenarios of a checkout; LabError if pytest cannot collect them."""
+    collected = Collected()
+    kept = ["-p", "no:cacheprovider", "--rootdir", str(root), "-c", str(root / "pyproject.toml")]
+    collect([str(root / "scenarios"), *kept], collected)
     return collected.node_ids
 
 

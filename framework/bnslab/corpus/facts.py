@@ -78,19 +78,19 @@ def _view(play: Play) -> View:
     return View(play.lab.params, play.lab.node.state, play.lab.height + 1)
 
 
-def _pubkey(play: Play, who: Any) -> str | None:  # noqa: ANN401
+def _pubkey(play: Play, who: Who | None) -> str | None:
     if who is None:
         return None
     wallet = play.wallet(who)
     return wallet.public_keys[0].hex() if wallet.kind == "p2pkh" else None
 
 
-def _hash(play: Play, name: Any) -> str | None:  # noqa: ANN401
+def _hash(play: Play, name: str) -> str | None:
     return play.lab.node.state.consensus_hash(play.lab.height - 1) if name == CH_1 else play.hash(name)
 
 
-def _height(play: Play, named: Any) -> int:  # noqa: ANN401
-    return play.heights[named] if isinstance(named, str) else int(named)
+def _height(play: Play, named: str | int) -> int:
+    return play.heights[named] if isinstance(named, str) else named
 
 
 FACTS: dict[str, Callable[[Play, NameInfo, Any], tuple[object, object]]] = {

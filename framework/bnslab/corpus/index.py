@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 GAPS: Mapping[str, tuple[str, ...]] = {
     "1 reorganisations": (
-        "scenarios/gaps/test_reorgs.py", "framework/tests/test_modes.py", "framework/tests/test_node_campaigns.py",
+        "scenarios/gaps/test_reorgs.py", "framework/tests/test_lab_reorg.py", "framework/tests/test_modes.py",
+        "framework/tests/test_node_campaigns.py",
     ),
     "2 bitcoind outages": ("core/tests/test_cli_follow.py", "framework/tests/test_node_bitcoind.py"),
     "3 kill and restart": (

@@ -7,7 +7,7 @@ those of the catalogue, whose chains send their first operation in block 689.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,9 +16,10 @@ from bnslab.chain.factory import BASE_CHAIN_LENGTH
 from bnslab.rules import epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from bnslab.lab import Lab
+    from bnslab.sent import Sent
     from bnslab.wallets import Wallet
 
 CATALOGUE_FIRST = 689
@@ -76,15 +77,23 @@ E2L1 = epochs(2, lifetime=1)
 E3 = epochs(3)
 
 
-def until(*ends: int, **options: Any) -> pytest.MarkDecorator:  # noqa: ANN401
-    """Epoch 1 up to the first height of the catalogue, epoch 2 up to the second one if there is one, then the next."""
-    numbers = range(1, len(ends) + 2)
-    return epochs(*numbers, ends=tuple(map(height_of, ends)), **options)
+def until(*ends: int, **fields: float | Sequence[float]) -> pytest.MarkDecorator:
+    """Epoch 1 up to the first height of the catalogue, epoch 2 up to the second one if there is one, then the next.
+
+    The fields are those of bnslab.epochs.
+    """
+    return _until(range(1, len(ends) + 2), ends, fields)
 
 
-def epoch_2_until(end: int, **options: Any) -> pytest.MarkDecorator:  # noqa: ANN401
+def epoch_2_until(end: int, **fields: float | Sequence[float]) -> pytest.MarkDecorator:
     """Epoch 2 up to a height of the catalogue, then epoch 3."""
-    return epochs(2, 3, ends=(height_of(end),), **options)
+    return _until((2, 3), (end,), fields)
+
+
+def _until(
+    numbers: Iterable[int], ends: Iterable[int], fields: Mapping[str, float | Sequence[float]]
+) -> pytest.MarkDecorator:
+    return epochs(*numbers, ends=tuple(map(height_of, ends)), reveal_expire=None, overrides=None, **fields)
 
 
 class Play:
@@ -139,9 +148,9 @@ class Importing:
     """A step that imports names: its wallet must show its key, and so be p2pkh."""
 
     importer: Who
-    run: Step
+    run: Callable[[Play], Sent]
 
-    def __call__(self, play: Play) -> object:
+    def __call__(self, play: Play) -> Sent:
         """Take the step."""
         return self.run(play)
 

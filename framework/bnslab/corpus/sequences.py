@@ -9,12 +9,17 @@ from bnslab.corpus.rows import w3, w4, w5
 from bnslab.corpus.steps import block, h11, h22, h33, h44, h55, h66, save, upd, xfer
 
 if TYPE_CHECKING:
-    from bnslab.corpus.rows import Steps, Who
+    from collections.abc import Iterable, Iterator
 
-PP = (xfer(w3 >> w4), xfer(w4 >> w5), xfer(w5 >> w4), xfer(w4 >> w5), xfer(w5 >> w4))
+    from bnslab.corpus.rows import Pair, Play, Steps, Who
+
+_FROM_W3 = (w3 >> w4, w4 >> w5, w5 >> w4, w4 >> w5, w5 >> w4)
+_FROM_W4 = (w4 >> w5, w5 >> w4, w4 >> w5, w5 >> w4, w4 >> w5)
+
+PP = tuple(map(xfer, _FROM_W3))
 """Five transfers, from w3 to w4."""
 
-PQ = (xfer(w4 >> w5), xfer(w5 >> w4), xfer(w4 >> w5), xfer(w5 >> w4), xfer(w4 >> w5))
+PQ = tuple(map(xfer, _FROM_W4))
 """Five transfers, from w4 to w5."""
 
 CONDENSED: Steps = (
@@ -36,8 +41,8 @@ def condensed_with(
     """
     chosen = iter(rest)
     return (
-        *(_pp(place, ch) for place, ch in enumerate(pp)), block,
-        upd(h11, w4), *(_pq(place, ch) for place, ch in enumerate(pq)), upd(h22, w5, ch=second), block, save("c3"),
+        *_transfers(_FROM_W3, pp), block,
+        upd(h11, w4), *_transfers(_FROM_W4, pq), upd(h22, w5, ch=second), block, save("c3"),
         xfer(w5 >> w4, ch=next(chosen)), upd(h33, w4, ch=next(chosen)), block,
         upd(h44, w4, ch=next(chosen)), xfer(w4 >> w5, ch=next(chosen)), xfer(w5 >> w4, ch=next(chosen)),
         upd(h55, w4, ch=next(chosen)), block,
@@ -46,12 +51,8 @@ def condensed_with(
     )  # fmt: skip
 
 
-def _pp(place: int, ch: str | None) -> Steps:
-    return xfer((w3 >> w4, w4 >> w5, w5 >> w4, w4 >> w5, w5 >> w4)[place], ch=ch)
-
-
-def _pq(place: int, ch: str | None) -> Steps:
-    return xfer((w4 >> w5, w5 >> w4)[place % 2], ch=ch)
+def _transfers(pairs: Iterable[Pair], hashes: Iterable[str | None]) -> Iterator[Steps]:
+    return (xfer(pair, ch=ch) for pair, ch in zip(pairs, hashes, strict=True))
 
 
 def _moved(old: Who, new: Who) -> Steps:
@@ -66,11 +67,8 @@ def _moved_after_update(old: Who, new: Who) -> Steps:
     return xfer(old >> new), block, own(new, ch="update")
 
 
-def _remember(play: object) -> None:
+def _remember(play: Play) -> None:
     """The consensus hash that an update just mined knew."""
-    from bnslab.corpus.rows import Play
-
-    assert isinstance(play, Play)
     known = play.lab.node.state.consensus_hash(play.lab.height - 1)
     assert known is not None, "the block before the last one is there"
     play.hashes["update"] = known

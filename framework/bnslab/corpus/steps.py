@@ -183,8 +183,10 @@ def no(reason: Reason, *ops: Op | Importing) -> tuple[Step, ...]:
     """Operations that the block must reject for a reason: `!` in the catalogue."""
 
     def refused(op: Op | Importing) -> Step:
-        def step(play: Play) -> None:
-            op(play).expected = reason  # type: ignore[attr-defined]
+        def step(play: Play) -> Sent:
+            sent = op(play)
+            sent.expected = reason
+            return sent
 
         return Importing(op.importer, step) if isinstance(op, Importing) else step
 
