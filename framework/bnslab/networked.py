@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Literal, Unpack, cast, overload
 
 from bnslab.network import Network
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bnslab.lab import Lab
     from bnslab.network import Topology
     from bnslab.network.processes import ProcessNetwork
+    from bnslab.network.simulated import NetworkOptions
 
 
 class Networked:
@@ -24,7 +25,7 @@ class Networked:
         topology: str | Topology = "mesh",
         *,
         processes: Literal[False] = False,
-        **conditions: Any,  # noqa: ANN401 - see below
+        **conditions: Unpack[NetworkOptions],
     ) -> Network: ...
 
     @overload
@@ -34,7 +35,6 @@ class Networked:
         topology: str | Topology = "mesh",
         *,
         processes: Literal[True],
-        **conditions: Any,  # noqa: ANN401 - see below
     ) -> ProcessNetwork: ...
 
     def network(
@@ -43,7 +43,7 @@ class Networked:
         topology: str | Topology = "mesh",
         *,
         processes: bool = False,
-        **conditions: Any,  # the keywords of bnslab.network.Network
+        **conditions: Unpack[NetworkOptions],
     ) -> Network | ProcessNetwork:
         """A network of a main node and so many others; topology is mesh, line, chain, nat, churn or one made up.
 

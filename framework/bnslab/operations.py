@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from bns.errors import InvalidInput
 from bns.operations.names import namespace_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bns.params import Epoch, Params
     from bnslab.nodes import Node
     from bnslab.sent import Sent
+    from bnslab.transactions import Prices
     from bnslab.wallets import Wallet
 
 NO_VALUE = "00" * 20
@@ -64,7 +65,9 @@ class Operations(ABC):
 
     # Namespaces
 
-    def namespace(self, namespace_id: str, by: Wallet | str, *, lifetime: int = 52595, **prices: Any) -> Namespace:  # noqa: ANN401
+    def namespace(
+        self, namespace_id: str, by: Wallet | str, *, lifetime: int = 52595, **prices: Unpack[Prices]
+    ) -> Namespace:
         """Preorder, reveal and launch a namespace, a block each; the keywords are those of PriceFunction."""
         self.namespace_preorder(namespace_id, by)
         self.mine()
@@ -101,7 +104,7 @@ class Operations(ABC):
         *,
         to: Wallet | str | None = None,
         lifetime: int = 52595,
-        **prices: Any,  # noqa: ANN401
+        **prices: Unpack[Prices],
     ) -> Sent:
         """NAMESPACE_REVEAL. to imports and launches; the keywords are those of PriceFunction."""
         drafts.require_namespace(namespace_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from bns.bitcoin.address import script_of_address
 from bns.bitcoin.network import TESTNET
@@ -110,6 +110,17 @@ def preorder_namespace(
     payload = namespace_preorder.encode(namespace_id, sender.script.hex(), reveal_address, consensus_hash)
     reveal = reveal_namespace(namespace_id, pay(reveal_address), PriceFunction(lifetime=52595))
     return Draft("NAMESPACE_PREORDER", namespace_id, payload, (CHANGE, fee), reveal)
+
+
+class Prices(TypedDict, total=False):
+    """The keywords of PriceFunction beside the lifetime."""
+
+    coeff: int
+    base: int
+    buckets: Sequence[int]
+    nonalpha_discount: int
+    no_vowel_discount: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

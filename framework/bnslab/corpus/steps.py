@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from bnslab.corpus.rows import Importing, Pair, Play, Who, w0, w1
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bns.errors import Reason
     from bnslab.corpus.rows import Step
     from bnslab.sent import Sent
+    from bnslab.transactions import Prices
     from bnslab.wallets import Wallet
 
     Op = Callable[[Play], Sent]
@@ -65,17 +66,17 @@ def note(name: str) -> Step:
 # Namespaces
 
 
-def nspre(namespace: str, pair: Pair, **given: Any) -> Op:  # noqa: ANN401
+def nspre(namespace: str, pair: Pair, *, fee: int | None = None) -> Op:
     """NAMESPACE_PREORDER paid by one wallet with another's reveal address."""
 
     def op(play: Play) -> Sent:
         by, to = _by_to(play, pair)
-        return play.lab.namespace_preorder(namespace, by, to=to, **given)
+        return play.lab.namespace_preorder(namespace, by, to=to, fee=fee)
 
     return op
 
 
-def nsrev(namespace: str, pair: Pair, *, life: int = 52595, **prices: Any) -> Op:  # noqa: ANN401
+def nsrev(namespace: str, pair: Pair, *, life: int = 52595, **prices: Unpack[Prices]) -> Op:
     """NAMESPACE_REVEAL to an address."""
 
     def op(play: Play) -> Sent:
@@ -90,12 +91,12 @@ def nsrdy(namespace: str, who: Who) -> Op:
     return lambda play: play.lab.namespace_ready(namespace, play.wallet(who))
 
 
-def revealed(*, life: int = 52595, **prices: Any) -> tuple[Step, ...]:  # noqa: ANN401
+def revealed(*, life: int = 52595, **prices: Unpack[Prices]) -> tuple[Step, ...]:
     """`test` preordered and revealed, a block each."""
     return nspre("test", w0 >> w1), block, nsrev("test", w0 >> w1, life=life, **prices), block
 
 
-def ns(namespace: str = "test", *, life: int = 52595, **prices: Any) -> tuple[Step, ...]:  # noqa: ANN401
+def ns(namespace: str = "test", *, life: int = 52595, **prices: Unpack[Prices]) -> tuple[Step, ...]:
     """A namespace preordered and revealed by w0, readied by w1, a block each."""
     return (
         nspre(namespace, w0 >> w1),

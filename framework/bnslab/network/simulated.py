@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from bns.atlas.constants import SIMULATION, Constants
 from bns.atlas.memory import Announced, MemoryHoldings
@@ -29,6 +29,15 @@ PATIENCE = 4 * 3600.0
 """Simulated seconds within which every zone file must have reached every node by the end of a scenario."""
 
 _PORT = 6264
+
+
+class NetworkOptions(TypedDict, total=False):
+    """The keywords of Network: what its nodes have to live with."""
+
+    loss: float
+    latency: tuple[float, float]
+    constants: Constants
+    seed: int
 
 
 class Network:
