@@ -22,7 +22,7 @@ from bns.identity.web import Web
 from bns.node.backups import Backups
 from bns.node.bitcoind import BitcoindSource
 from bns.node.errors import SourceError, SourceUnavailable
-from bns.node.follow import Follower, SharedState, TipWatch
+from bns.node.follow import NOBODY, Follower, Listener, SharedState, TipWatch
 from bns.node.network import open_network
 from bns.node.reading import reading_view
 from bns.node.rpc import RpcClient
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from bns.engine import Receipt
     from bns.node.config import Config
 
 DATABASE = "blockstack-server.db"
@@ -69,9 +68,8 @@ class Node:
     """A node that answers requests and follows the chain between start and stop.
 
     serve_api is whether the REST server runs too. ended is called, in another thread, when the main loop has come to
-    its end, be it asked to or not; failure is then what it failed with. tell and tell_back are those of the Follower,
-    tell_zonefile is that of the Offchain. With a hosts_file it finds no other hosts of the web than those in there
-    (bns.identity.hosts).
+    its end, be it asked to or not; failure is then what it failed with. The listener is told what the
+    node does. With a hosts_file it finds no other hosts of the web than those in there (bns.identity.hosts).
     """
 
     def __init__(
@@ -81,9 +79,7 @@ class Node:
         serve_api: bool,
         expected: Mapping[int, str],
         ended: Callable[[], None],
-        tell: Callable[[Receipt], None] | None = None,
-        tell_zonefile: Callable[[str], None] | None = None,
-        tell_back: Callable[[int], None] | None = None,
+        listener: Listener = NOBODY,
         hosts_file: Path | None = None,
     ) -> None:
         self.config = config
@@ -91,9 +87,7 @@ class Node:
         self._serve_api = serve_api
         self._expected = expected
         self._ended = ended
-        self._tell = tell
-        self._tell_zonefile = tell_zonefile
-        self._tell_back = tell_back
+        self._listener = listener
         self._hosts_file = hosts_file
         self._look: Callable[[], None] = lambda: None
         self._closing = ExitStack()
@@ -122,7 +116,7 @@ class Node:
         offchain = network = None
         if config.node.atlas:
             offchain = Offchain(state, zonefiles)
-            offchain.tell = self._tell_zonefile
+            offchain.tell = self._listener.zonefile
             network = open_network(config, offchain, state, opened)
         progress = Passes(time.time, config.stale_seconds)
         follower = self._follower(state, offchain, progress, opened)
@@ -169,7 +163,7 @@ class Node:
         except SourceUnavailable as error:
             log.warning("%s; waiting for it", error)
         patient = RpcClient.of(config.bitcoind, config.poll_seconds + _LONG_POLL_MARGIN)
-        follower.tell, follower.tell_back = self._tell, self._tell_back
+        follower.listener = self._listener
         self._look = follower.wake
         follower.watch = TipWatch(patient, config.poll_seconds, follower.wake)
         opened.callback(follower.watch.close)
@@ -198,9 +192,7 @@ def run(
     serve_api: bool,
     expected: Mapping[int, str],
     ready: Callable[[], None],
-    tell: Callable[[Receipt], None] | None = None,
-    tell_zonefile: Callable[[str], None] | None = None,
-    tell_back: Callable[[int], None] | None = None,
+    listener: Listener = NOBODY,
     hosts_file: Path | None = None,
 ) -> None:
     """Run a node in the main thread until SIGTERM, SIGINT or SIGQUIT; ready is called once it answers.
@@ -211,8 +203,8 @@ def run(
     """
     with stop_requests() as requests, _short_waits():
         node = Node(
-            config, serve_api=serve_api, expected=expected, ended=requests.ask, tell=tell, tell_back=tell_back,
-            tell_zonefile=tell_zonefile, hosts_file=hosts_file,
+            config, serve_api=serve_api, expected=expected, ended=requests.ask, listener=listener,
+            hosts_file=hosts_file,
         )  # fmt: skip
         node.start()
         try:

@@ -13,7 +13,8 @@ import random
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from bns.engine import Engine
 from bns.node.errors import RpcError, SourceError, SourceUnavailable
@@ -106,15 +107,30 @@ class TipWatch:
         return told
 
 
+class Listener(NamedTuple):
+    """Who is told what a node does, as far as anybody wants to know.
+
+    block is called for each block once requests are answered from it, with what it did; rolled_back with the height of
+    the last block that is left once those above are forgotten; zonefile with the hash (40 hex) of each zone file that
+    came and is kept.
+    """
+
+    block: Callable[[Receipt], None] | None = None
+    rolled_back: Callable[[int], None] | None = None
+    zonefile: Callable[[str], None] | None = None
+
+
+NOBODY = Listener()
+"""Nobody wants to know anything."""
+
+
 @dataclass
 class Follower:
     """Keeps a state where the chain is, until it is asked to stop.
 
-    tell is called for each block once requests are answered from it, with what it did, and tell_back with the height
-    of the last block that is left once those above are forgotten.
-    greet is called before the first look at the chain and raises a SourceError if the source is the wrong one.
-    poll_seconds is the longest time between two looks, expected the consensus hashes that must come out, chance gives
-    numbers from 0 to 1.
+    The listener is told of blocks and of roll-backs in their order, after each pass. greet is called before the first
+    look at the chain and raises a SourceError if the source is the wrong one. poll_seconds is the longest time between
+    two looks, expected the consensus hashes that must come out, chance gives numbers from 0 to 1.
     """
 
     source: BlockSource
@@ -128,15 +144,14 @@ class Follower:
     expected: Mapping[int, str]
     chance: Callable[[], float] = random.random
     watch: TipWatch | None = None
-    tell: Callable[[Receipt], None] | None = None
-    tell_back: Callable[[int], None] | None = None
+    listener: Listener = NOBODY
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: bool = False
     _greeted: bool = False
     _target: int = 0
     _compared: int = 0
     _told: tuple[int, str | None] | None = None
-    _untold: list[Receipt | int] = field(default_factory=list)
+    _untold: list[Callable[[], None]] = field(default_factory=list)
 
     def wake(self) -> None:
         """Look at the chain now."""
@@ -187,12 +202,8 @@ class Follower:
 
     def _tell(self) -> None:
         untold, self._untold = self._untold, []
-        for news in untold:
-            if not isinstance(news, int):
-                if self.tell is not None:
-                    self.tell(news)
-            elif self.tell_back is not None:
-                self.tell_back(news)
+        for tell in untold:
+            tell()
 
     def _catch_up(self) -> Summary:
         hooks = Hooks(within=self._within, progress=self._report, applied=self._applied, rolled_back=self._rolled_back)
@@ -231,12 +242,12 @@ class Follower:
 
     def _applied(self, receipt: Receipt) -> None:
         counts = len(receipt.accepted), len(receipt.rejected)
-        if self.tell is not None:
-            self._untold.append(receipt)
+        if self.listener.block is not None:
+            self._untold.append(partial(self.listener.block, receipt))
         log.debug("block %d: %d accepted, %d rejected, %s", receipt.height, *counts, receipt.consensus_hash)
 
     def _rolled_back(self, height: int) -> None:
-        if self.tell_back is not None:
-            self._untold.append(height)
+        if self.listener.rolled_back is not None:
+            self._untold.append(partial(self.listener.rolled_back, height))
         log.warning("the chain was reorganised: back to block %d", height)
         self.backups.drop_above(height)

@@ -61,7 +61,9 @@ def in_foreground(orders: Orders) -> None:
 
 
 def _run(orders: Orders) -> None:
-    from bns.node import daemon  # with all that a node needs, which whoever only starts a daemon does not
+    # with all that a node needs, which whoever only starts a daemon does not
+    from bns.node import daemon
+    from bns.node.follow import NOBODY, Listener
 
     config = orders.config
     if orders.port is not None:
@@ -80,12 +82,14 @@ def _run(orders: Orders) -> None:
             os.chdir("/")  # whoever unmounts the directory it was started in shall be free to
             answer(orders.ready_fd, READY)
 
+    listener = NOBODY
+    if receipts is not None:
+        zonefile = receipts.write_zonefile if orders.tell_zonefiles else None
+        listener = Listener(receipts.write, receipts.rolled_back, zonefile)
     with closing(PidFile(config.working_dir / FILE_NAME)):
-        tell, tell_back = (receipts.write, receipts.rolled_back) if receipts else (None, None)
-        tell_zonefile = receipts.write_zonefile if receipts and orders.tell_zonefiles else None
         daemon.run(
-            config, serve_api=serve_api, expected=expected, ready=ready, tell=tell, tell_back=tell_back,
-            tell_zonefile=tell_zonefile, hosts_file=orders.hosts_file,
+            config, serve_api=serve_api, expected=expected, ready=ready, listener=listener,
+            hosts_file=orders.hosts_file,
         )  # fmt: skip
     log.info("the node has stopped")
 

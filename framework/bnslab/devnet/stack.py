@@ -11,6 +11,7 @@ from bns.bitcoin.network import TESTNET
 from bns.bitcoin.transaction import TxOut
 from bns.node.config import ApiSettings, BitcoindSettings, Config, NodeSettings
 from bns.node.daemon import Node
+from bns.node.follow import Listener
 from bns.params import SUBDOMAINS_VARIABLE, Params
 from bnslab.bitcoind import RegtestNode
 from bnslab.chain import BitcoindBackend
@@ -211,7 +212,9 @@ class Devnet:
         # chosen as late as possible, so that nobody takes them first
         self.rest_port = self.rest_port or self._ports.take()
         self.rpc_port = self.rpc_port or self._ports.take()
-        node = Node(self._config(directory), serve_api=True, expected={}, ended=self._ended, tell=self._told)
+        node = Node(
+            self._config(directory), serve_api=True, expected={}, ended=self._ended, listener=Listener(self._told)
+        )
         self._node = node
         node.start()
         opened.callback(node.stop)
