@@ -8,7 +8,7 @@ import dataclasses
 import gzip
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from xmlrpc.client import dumps, loads
 
 import pytest
@@ -28,6 +28,8 @@ from tests.subdomain_chain import DOMAIN, NAME, carry, record
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
     from pathlib import Path
+
+    from bns.api.records import NodeView
 
 
 class Counting:
@@ -160,7 +162,7 @@ class Node:
 
     def __init__(self) -> None:
         self.aside = self
-        self.answering = Answering[str](self)  # type: ignore[arg-type]
+        self.answering = Answering[str](cast("NodeView", self))
         self.made = 0
 
     def ask(self, question: Hashable, answer: str = "answer", size: int | None = 1, *, long: bool = False) -> str:

@@ -59,7 +59,7 @@ def _are_ours(targets: list[str]) -> bool:
 
 def _index(kept: list[str], *, update: bool) -> int:
     """Write or compare the index of all fixtures."""
-    from bnslab.index import NAME, Collected, differences, render
+    from bnslab.fixture_index import NAME, Collected, differences, render
 
     collected = Collected()
     collect([str(checkout() / "scenarios"), *kept], collected)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bnslab.commands._checkout import checkout
 from bnslab.commands._runner import collect
 from bnslab.corpus.index import cases, catalogue, missing, render
-from bnslab.index import Collected
+from bnslab.fixture_index import Collected
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from bnslab import cli
+from bnslab.fixture_index import Collected, Entry, differences, render
 from bnslab.fixtures import load, save
-from bnslab.index import Collected, Entry, differences, render
 from bnslab.recording import record
 
 if TYPE_CHECKING:
